@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mount.h: the privileged side of a mount: claims the source, starts the
+ * driver, mounts, waits until the mount works.  Used by mount.fuseblk and by
+ * a driver run by hand.
+ */
+#ifndef FB_MOUNT_H
+#define FB_MOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Exit status bits of mount(8). */
+#define FB_EXIT_OK	0
+#define FB_EXIT_USAGE	1
+#define FB_EXIT_SYSTEM	2
+#define FB_EXIT_INTERNAL 4
+#define FB_EXIT_USER	8
+#define FB_EXIT_MTAB	16
+#define FB_EXIT_FAIL	32
+
+struct fb_mount_args {
+	const char *source;		/* device, image, or TAG=value */
+	const char *target;
+	const char *type;		/* driver forced with -t fuseblk.TYPE, or NULL */
+	const char *options;		/* everything after -o, joined */
+	bool sloppy, fake, verbose, foreground;
+	const char *driver_path;	/* program to start; NULL: LIBEXECDIR/fuseblk/TYPE */
+};
+
+/*
+ * Mount, or remount where the options say so.  Prints one line on stderr on
+ * failure.  Returns an exit status of mount(8).
+ */
+int fb_mount(const struct fb_mount_args *args);
+
+#endif

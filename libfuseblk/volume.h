@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * volume.h: struct fuseblk_volume, the centre that the parts of the library
+ * hang on, and the helpers every request handler uses.
+ *
+ * Lock order: node locks (in order of inode number where there are several)
+ * -> change gate (fb_change_begin) -> the driver's own locks -> buffer locks
+ * -> cache internals.  The node table's lock is a leaf.
+ */
+#ifndef FB_VOLUME_H
+#define FB_VOLUME_H
+
+#include <stdatomic.h>
+#include "fuseblk.h"
+#include "cache.h"
+
+struct fb_device;
+struct fb_session;
+struct fb_node_table;
+
+enum fb_atime { FB_ATIME_RELATIME, FB_ATIME_NONE, FB_ATIME_STRICT };
+
+/* The library's own mount options, parsed by options.c. */
+struct fb_options {
+	int read_only;
+	int writeback;			/* writeback cache, default on */
+	int sync, dirsync;
+	int atime;			/* enum fb_atime */
+	int nodiratime;
+	uint64_t commit_seconds;	/* 0: default 5 */
+	uint64_t threads;		/* most workers, 0: suits the machine */
+	int debug;
+	char *driver_options;		/* what is left for the driver */
+};
+
+struct fuseblk_volume {
+	const struct fuseblk_driver *driver;
+	const struct fuseblk_operations *ops;
+	void *priv;			/* the driver's */
+	void *driver_options;		/* parsed, options_size bytes */
+	struct fb_options options;
+	struct fuseblk_volume_info info;
+	struct fb_device *device;
+	struct fb_cache *cache;		/* from fuseblk_set_block_size() on */
+	struct fb_node_table *nodes;
+	struct fb_session *session;	/* NULL outside a mount (unit tests) */
+	char source[256];		/* for messages: the device or image as the user named it */
+	_Atomic bool read_only;		/* present state */
+	_Atomic bool shut_down;		/* a commit failed or the device vanished: every change fails */
+	_Atomic int error;		/* first fatal error, negative errno, 0 if none */
+	_Atomic bool error_marked;	/* ->mark_error was called or need not be */
+	enum fuseblk_errors errors;
+	bool discard;
+	bool started;			/* ->start done, ->stop owed */
+	_Atomic unsigned corruption_logged;
+	char refusal[256];		/* from fuseblk_refuse() */
+};
+
+/*
+ * volume.c.  new: parses options (library's, then driver's), calls
+ * ->open, makes the cache.  @device is owned from now on, also on failure.
+ * @error gets one line.
+ */
+int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
+		  const char *source, const char *options,
+		  struct fuseblk_volume **out, char *error, size_t error_size);
+/* Runs ->start in a change and commits; for rw mounts, before the first request. */
+int fb_volume_start(struct fuseblk_volume *vol);
+/* Commits, runs ->stop, commits again: the volume is clean and read-only. Idempotent. Returns the first error. */
+int fb_volume_stop(struct fuseblk_volume *vol);
+/* Closes everything, device included; every descriptor is closed when it returns. */
+void fb_volume_free(struct fuseblk_volume *vol);
+
+/* A change that the volume's state allows: -EROFS, -EIO after shut-down, else as fb_change_begin. */
+int fb_volume_change_begin(struct fuseblk_volume *vol);
+void fb_volume_change_end(struct fuseblk_volume *vol);
+
+#endif
