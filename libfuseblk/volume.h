@@ -68,7 +68,13 @@ int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 int fb_volume_start(struct fuseblk_volume *vol);
 /* Commits, runs ->stop, commits again: the volume is clean and read-only. Idempotent. Returns the first error. */
 int fb_volume_stop(struct fuseblk_volume *vol);
-/* Closes everything, device included; every descriptor is closed when it returns. */
+/*
+ * Forgets nodes, stops, closes the driver, cache and device: every descriptor
+ * is closed when it returns, only @vol itself is left.  Idempotent.  Returns
+ * the first error of fb_volume_stop().
+ */
+int fb_volume_close(struct fuseblk_volume *vol);
+/* fb_volume_close() and the memory; NULL: nothing. */
 void fb_volume_free(struct fuseblk_volume *vol);
 
 /* A change that the volume's state allows: -EROFS, -EIO after shut-down, else as fb_change_begin. */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.h: one mounted volume being served: the channel, the workers that
+ * read it, and what INIT settled.
+ *
+ * Life: fb_session_new() -> fb_session_run() (blocks; INIT, requests, then
+ * DESTROY or the end of the channel) -> fb_session_free().  The volume is
+ * the caller's: run() starts it (->start) before the first request and closes
+ * it (fb_volume_close) before it returns; the caller frees it afterwards.
+ *
+ * Lock order: session->lock -> worker->lock; both are leaves to everything in
+ * volume.h and nothing blocks under them.
+ */
+#ifndef FB_SESSION_H
+#define FB_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "request.h"
+
+/* The channel is a SOCK_SEQPACKET socket whose peer plays the kernel: one message per packet, end of file is the end. */
+#define FB_SESSION_SOCKET	0x1u
+
+struct fb_session_args {
+	struct fuseblk_volume *vol;
+	int channel;			/* owned by the session, also on failure */
+	const int *spares;		/* unused /dev/fuse descriptors for clones; owned likewise */
+	unsigned spare_count;
+	unsigned flags;			/* FB_SESSION_* */
+	/* Called once: INIT was answered (0), or will never be (negative errno). May be NULL. */
+	void (*serving)(void *ctx, int error);
+	void *ctx;
+};
+
+/* Returns 0, -ENOMEM, -EAGAIN (no thread). */
+int fb_session_new(const struct fb_session_args *args, struct fb_session **out);
+/*
+ * Serve until DESTROY was answered or the channel ended.  Blocks; runs its
+ * own threads and joins them.  The volume is closed when it returns.
+ * Returns 0, or the first error of starting or closing the volume.
+ */
+int fb_session_run(struct fb_session *session);
+/* Closes the channel and the spares; NULL: nothing. */
+void fb_session_free(struct fb_session *session);
+
+/* ------------------------------------------------------------------ */
+/* Inside the library                                                  */
+/* ------------------------------------------------------------------ */
+
+#define FB_MAX_WORKERS		64
+#define FB_MAX_LOOKUPS		512	/* lookup counts one reply can raise */
+#define FB_MAX_WRITE		(1u << 20)
+
+enum fb_worker_state { FB_WORKER_PARKED, FB_WORKER_READING, FB_WORKER_SERVING };
+
+struct fb_worker {
+	struct fb_session *session;
+	pthread_t thread;
+	int fd;				/* reads and replies: the channel or a clone */
+	uint8_t *message;		/* mapped: FB_MAX_WRITE and two pages */
+	uint8_t *scratch;		/* mapped: FB_MAX_WRITE and a page */
+	unsigned block_depth;		/* own thread only */
+	uint64_t block_since;		/* ns; own thread only */
+	bool handed_over;		/* own thread only: somebody else was told to read */
+	/* session->lock: */
+	enum fb_worker_state state;
+	bool wanted;			/* a reader's place is reserved for this parked worker */
+	pthread_cond_t wake;
+	struct fb_worker *next_parked;
+	/* the request being served: */
+	_Atomic uint64_t unique;	/* 0: none */
+	_Atomic bool interrupted;
+	pthread_mutex_t lock;		/* guards waiting_on */
+	pthread_cond_t *waiting_on;
+	uint64_t lookups[FB_MAX_LOOKUPS];	/* inodes whose count this request raised */
+	unsigned lookup_count;
+	uint64_t touched;		/* inode whose atime is due after the reply, 0: none */
+};
+
+#define FB_EARLY_INTERRUPTS 16
+
+struct fb_session {
+	struct fuseblk_volume *vol;
+	int channel;
+	bool is_socket;
+	int spares[FB_MAX_WORKERS];
+	unsigned spare_count;
+	void (*serving)(void *ctx, int error);
+	void *serving_ctx;
+	bool serving_called;		/* lock */
+
+	struct fb_proto proto;		/* written once by INIT, before any other request is served */
+	_Atomic bool initialised;
+	_Atomic bool ending;		/* DESTROY is being served or was: the volume is off limits */
+	_Atomic bool ended;		/* the channel is gone or DESTROY answered */
+	bool no_open, no_opendir;	/* answer ENOSYS; set by INIT */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* ending, idle, watchdog */
+	struct fb_worker *workers[FB_MAX_WORKERS];
+	unsigned worker_count, worker_max;
+	struct fb_worker *parked;
+	_Atomic unsigned readers;	/* in read() or on their way there */
+	unsigned readers_wanted;
+	_Atomic unsigned serving_count;	/* workers between read and the end of a request */
+	_Atomic unsigned forgetting;	/* of these, in FORGET */
+	_Atomic uint64_t served;	/* requests, for the watchdog */
+	_Atomic uint32_t watchdog_asleep;
+	_Atomic uint32_t block_ewma;	/* ns that blocked workers were away, averaged */
+
+	pthread_mutex_t interrupt_lock;
+	struct { uint64_t unique; unsigned count; } early[FB_EARLY_INTERRUPTS];
+	unsigned early_next;
+	_Atomic unsigned early_count;
+};
+
+#endif
