@@ -26,7 +26,8 @@ struct fb_mount_args {
 	const char *type;		/* driver forced with -t fuseblk.TYPE, or NULL */
 	const char *options;		/* everything after -o, joined */
 	bool sloppy, fake, verbose, foreground;
-	const char *driver_path;	/* program to start; NULL: LIBEXECDIR/fuseblk/TYPE */
+	const char *driver_path;	/* program to start, no probe; NULL: LIBEXECDIR/fuseblk/TYPE */
+	const char *mount_ns;		/* -N: a mount namespace (file or process id) to mount in, or NULL */
 };
 
 /*
@@ -34,5 +35,12 @@ struct fb_mount_args {
  * failure.  Returns an exit status of mount(8).
  */
 int fb_mount(const struct fb_mount_args *args);
+
+/*
+ * The status text of the mount at @where (a directory in it, its device, or
+ * its image), asked of its driver.  Returns 0, or a negative errno with a
+ * one-line reason in @text.
+ */
+int fb_mount_status(const char *where, char *text, size_t size);
 
 #endif

@@ -34,6 +34,7 @@ struct fb_start {
 	uint32_t has_index;		/* gzip index file */
 	uint32_t has_control;		/* listening socket */
 	uint32_t foreground;		/* log to stderr too, stay in the session */
+	uint32_t sloppy;		/* mount -s: options nobody knows are ignored */
 	char source[256];		/* as the user named it, cut if longer */
 	char target[1024];
 	char options[4096];		/* library's and driver's, comma-separated; NUL-terminated */
@@ -76,6 +77,14 @@ struct fb_control_answer {
 	int32_t error;
 	char text[4096];
 };
+
+/*
+ * The control socket's place, for a device number.  mount.fuseblk makes it,
+ * listening, before the driver starts; the driver removes it before it answers
+ * DESTROY; a mount replaces one that was left behind.
+ */
+#define FB_CONTROL_DIR "/run/fuseblk"
+void fb_control_path(unsigned dev_major, unsigned dev_minor, char *path, unsigned size);
 
 /* start.c: send and receive one fixed-size message with descriptors; -EPIPE at end of file, -EPROTO on a wrong size. */
 int fb_start_send(int sock, const void *msg, unsigned size, const int *fds, unsigned nfds);
