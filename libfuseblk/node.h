@@ -23,7 +23,8 @@ struct fuseblk_node {
 	struct fuseblk_node *next;	/* hash chain */
 	struct fuseblk_node *lru_prev, *lru_next;
 	uint32_t refs;			/* requests using it */
-	bool loading, dead;		/* dead: freed on disk, not to be reused */
+	bool loading, dead;		/* dead: freed on disk, or could not be loaded; not to be reused (set with the node lock held) */
+	int load_error;			/* of ->load */
 	uint64_t mtime_epoch;		/* epoch of the last change made to the inode: fsync with nothing newer needs only a flush */
 	_Alignas(max_align_t) uint8_t data[];	/* driver->node_size */
 };

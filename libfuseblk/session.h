@@ -51,8 +51,6 @@ void fb_session_free(struct fb_session *session);
 #define FB_MAX_LOOKUPS		512	/* lookup counts one reply can raise */
 #define FB_MAX_WRITE		(1u << 20)
 
-enum fb_worker_state { FB_WORKER_PARKED, FB_WORKER_READING, FB_WORKER_SERVING };
-
 struct fb_worker {
 	struct fb_session *session;
 	pthread_t thread;
@@ -61,17 +59,16 @@ struct fb_worker {
 	uint8_t *scratch;		/* mapped: FB_MAX_WRITE and a page */
 	unsigned block_depth;		/* own thread only */
 	uint64_t block_since;		/* ns; own thread only */
-	bool handed_over;		/* own thread only: somebody else was told to read */
 	/* session->lock: */
-	enum fb_worker_state state;
 	bool wanted;			/* a reader's place is reserved for this parked worker */
 	pthread_cond_t wake;
 	struct fb_worker *next_parked;
 	/* the request being served: */
-	_Atomic uint64_t unique;	/* 0: none */
-	_Atomic bool interrupted;
-	pthread_mutex_t lock;		/* guards waiting_on */
+	pthread_mutex_t lock;		/* guards the next two */
+	uint64_t unique;		/* 0: none */
 	pthread_cond_t *waiting_on;
+	_Atomic bool interrupted;
+	bool final;			/* own thread only: closing the volume, which nothing interrupts */
 	uint64_t lookups[FB_MAX_LOOKUPS];	/* inodes whose count this request raised */
 	unsigned lookup_count;
 	uint64_t touched;		/* inode whose atime is due after the reply, 0: none */
@@ -96,16 +93,17 @@ struct fb_session {
 	bool no_open, no_opendir;	/* answer ENOSYS; set by INIT */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;		/* ending, idle, watchdog */
+	pthread_cond_t idle;		/* serving_count fell while ending */
+	pthread_cond_t watchdog;	/* wakes fb_session_run()'s thread */
 	struct fb_worker *workers[FB_MAX_WORKERS];
 	unsigned worker_count, worker_max;
 	struct fb_worker *parked;
 	_Atomic unsigned readers;	/* in read() or on their way there */
-	unsigned readers_wanted;
+	unsigned readers_wanted;	/* constant while running */
 	_Atomic unsigned serving_count;	/* workers between read and the end of a request */
 	_Atomic unsigned forgetting;	/* of these, in FORGET */
 	_Atomic uint64_t served;	/* requests, for the watchdog */
-	_Atomic uint32_t watchdog_asleep;
+	_Atomic bool watchdog_asleep;
 	_Atomic uint32_t block_ewma;	/* ns that blocked workers were away, averaged */
 
 	pthread_mutex_t interrupt_lock;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * interrupt.c: INTERRUPT messages, and how a request learns of them.
+ *
+ * A worker carries the unique of the request it serves and a flag.  An
+ * INTERRUPT that names a running request sets the flag and wakes the worker
+ * where it waits interruptibly.  One that names no running request has come
+ * before its request was entered, or after its end: it is answered EAGAIN,
+ * which makes the kernel send it again if the request still runs, a few
+ * times; then it is remembered for a request that may yet be entered, and
+ * nothing more is said.
+ */
+#include <errno.h>
+#include <sched.h>
+#include "interrupt.h"
+#include "session.h"
+#include "worker.h"
+
+#define MOST_ANSWERS 8
+
+static bool interrupt_worker(struct fb_worker *worker, uint64_t unique)
+{
+	bool found;
+
+	pthread_mutex_lock(&worker->lock);
+	found = worker->unique == unique;
+	if (found)
+		atomic_store(&worker->interrupted, true);
+	if (found && worker->waiting_on)
+		pthread_cond_broadcast(worker->waiting_on);
+	pthread_mutex_unlock(&worker->lock);
+	return found;
+}
+
+static bool interrupt_running(struct fb_session *s, uint64_t unique)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < s->worker_count && !found; i++)
+		found = interrupt_worker(s->workers[i], unique);
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
+/* Returns how often @unique was seen before this time. */
+static unsigned remember_early(struct fb_session *s, uint64_t unique)
+{
+	unsigned i, before = 0;
+
+	pthread_mutex_lock(&s->interrupt_lock);
+	for (i = 0; i < FB_EARLY_INTERRUPTS; i++)
+		if (s->early[i].unique == unique)
+			break;
+	if (i < FB_EARLY_INTERRUPTS) {
+		before = s->early[i].count++;
+	} else {
+		i = s->early_next++ % FB_EARLY_INTERRUPTS;
+		if (!s->early[i].unique)
+			atomic_fetch_add(&s->early_count, 1);
+		s->early[i].unique = unique;
+		s->early[i].count = 1;
+	}
+	pthread_mutex_unlock(&s->interrupt_lock);
+	return before;
+}
+
+int fb_interrupt(struct fb_session *s, uint64_t unique)
+{
+	if (unique == 0)
+		return 0;
+	if (interrupt_running(s, unique))
+		return 0;
+	if (remember_early(s, unique) >= MOST_ANSWERS)
+		return 0;
+	/* Entered in between? The worker looks at the early ones after it entered. */
+	if (interrupt_running(s, unique))
+		return 0;
+	sched_yield();
+	return -EAGAIN;
+}
+
+void fb_interrupt_enter(struct fb_worker *worker, uint64_t unique)
+{
+	struct fb_session *s = worker->session;
+
+	pthread_mutex_lock(&worker->lock);
+	atomic_store(&worker->interrupted, false);
+	worker->unique = unique;
+	pthread_mutex_unlock(&worker->lock);
+	if (!atomic_load(&s->early_count))
+		return;
+	pthread_mutex_lock(&s->interrupt_lock);
+	for (unsigned i = 0; i < FB_EARLY_INTERRUPTS; i++) {
+		if (!s->early[i].unique || s->early[i].unique != unique)
+			continue;
+		s->early[i].unique = 0;
+		atomic_fetch_sub(&s->early_count, 1);
+		atomic_store(&worker->interrupted, true);
+	}
+	pthread_mutex_unlock(&s->interrupt_lock);
+}
+
+void fb_interrupt_leave(struct fb_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->unique = 0;
+	pthread_mutex_unlock(&worker->lock);
+}

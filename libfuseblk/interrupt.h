@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* interrupt.h: INTERRUPT and the requests it names. */
+#ifndef FB_INTERRUPT_H
+#define FB_INTERRUPT_H
+
+#include <stdint.h>
+
+struct fb_session;
+struct fb_worker;
+
+/* Serve an INTERRUPT of @unique. Returns 0 (say nothing) or -EAGAIN. Never blocks. */
+int fb_interrupt(struct fb_session *s, uint64_t unique);
+/* @worker serves @unique from now on, and until leave. */
+void fb_interrupt_enter(struct fb_worker *worker, uint64_t unique);
+void fb_interrupt_leave(struct fb_worker *worker);
+
+#endif
