@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include "channel.h"
 #include "interrupt.h"
-#include "pool.h"
+#include "workers.h"
 #include "session.h"
 #include "worker.h"
 
@@ -100,7 +100,7 @@ static void fill_place(struct fb_session *s)
 	}
 }
 
-void fb_pool_hand_over(struct fb_session *s)
+void fb_workers_hand_over(struct fb_session *s)
 {
 	if (atomic_load(&s->ended) || !take_place(s))
 		return;
@@ -194,7 +194,7 @@ static bool read_and_serve(struct fb_worker *worker)
 	}
 	serving_done(s);
 	if (n < 0)
-		fb_pool_end(s);
+		fb_workers_end(s);
 	return n > 0;
 }
 
@@ -274,7 +274,7 @@ static int create_worker(struct fb_session *s)
 
 /* ---- the pool ------------------------------------------------------- */
 
-void fb_pool_size(struct fb_session *s, unsigned threads)
+void fb_workers_size(struct fb_session *s, unsigned threads)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n = cpus < 1 ? 1 : cpus > 256 ? 256 : (unsigned)cpus;
@@ -289,7 +289,7 @@ void fb_pool_size(struct fb_session *s, unsigned threads)
 		s->readers_wanted = s->worker_max / 2;
 }
 
-int fb_pool_start(struct fb_session *s)
+int fb_workers_start(struct fb_session *s)
 {
 	int err = 0;
 
@@ -307,7 +307,7 @@ int fb_pool_start(struct fb_session *s)
 	return err;
 }
 
-void fb_pool_end(struct fb_session *s)
+void fb_workers_end(struct fb_session *s)
 {
 	pthread_mutex_lock(&s->lock);
 	atomic_store(&s->ended, true);
@@ -356,7 +356,7 @@ static void watch(struct fb_session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-void fb_pool_run(struct fb_session *s)
+void fb_workers_run(struct fb_session *s)
 {
 	watch(s);
 	/* No worker is created once ended is set, which was under the lock. */
@@ -384,7 +384,7 @@ void fb_block_begin(void)
 		return;
 	if (atomic_load_explicit(&s->block_ewma, memory_order_relaxed) > LONG_WAIT_NS ||
 	    fb_channel_is_readable(self->fd))
-		fb_pool_hand_over(s);
+		fb_workers_hand_over(s);
 }
 
 void fb_block_end(void)
