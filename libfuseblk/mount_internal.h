@@ -103,11 +103,9 @@ struct fb_source {
 	char path[PATH_MAX];		/* canonical */
 	const char *name;		/* as the user named it */
 	int fd;				/* for the driver */
-	int loop_fd;			/* images: for the loop device, writable where that can be */
 	enum fb_device_kind kind;
 	bool is_block;			/* else a regular file */
 	bool read_only;			/* asked for, or all that is possible */
-	bool write_protected;		/* cannot be written, asked or not */
 	char why_read_only[256];	/* "" where the user asked for it */
 	dev_t dev, rdev;		/* of the file; of the block device */
 	ino_t ino;
@@ -122,6 +120,10 @@ int fb_source_open(struct fb_source *src, const char *name, const struct fb_moun
 int fb_source_path(const char *name, char *path, struct fb_report *report);
 /* Narrow to partition @number; opens the kernel's own device of it where there is one. */
 int fb_source_partition(struct fb_source *src, uint64_t number, struct fb_report *report);
+/* Is it a part of a block device, or a file: does the mount need a loop device? */
+bool fb_source_needs_loop(const struct fb_source *src);
+/* The same file opened once more. Returns a descriptor or a negative errno. */
+int fb_reopen(int fd, int flags);
 void fb_source_close(struct fb_source *src);
 
 /* loop.c */
@@ -163,8 +165,12 @@ struct fb_guard {
 
 /* Claim the source's bytes. Returns 0, -EBUSY with the present user named. */
 int fb_guard_take(struct fb_guard *guard, const struct fb_source *src, struct fb_report *report);
-/* Let go of the block device right before the kernel claims it; the global lock is held from here on. */
-int fb_guard_hand_over(struct fb_guard *guard, dev_t dev, const char *source, struct fb_report *report);
+/*
+ * Let go of the block device right before the kernel claims it; the global
+ * lock is held from here on.  @mount_dev: the device about to be mounted.
+ */
+int fb_guard_hand_over(struct fb_guard *guard, const struct fb_source *src, dev_t mount_dev,
+		       struct fb_report *report);
 void fb_guard_close(struct fb_guard *guard);
 /* Who uses the block device @dev: a clause for a message ("mounted on /mnt"). */
 void fb_guard_user(dev_t dev, char *text, size_t size);
