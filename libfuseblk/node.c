@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "node_table.h"
 #include "volume.h"
 #include "worker.h"
@@ -404,23 +405,50 @@ bool fuseblk_is_referenced(struct fuseblk_volume *vol, uint64_t ino)
 	return yes;
 }
 
-void fb_node_set_unlinked(struct fuseblk_node *node, bool unlinked)
+void fb_node_set_unlinked(struct fuseblk_volume *vol, uint64_t ino, bool unlinked)
 {
-	struct fb_node_table *t = node->vol->nodes;
+	struct fb_node_table *t = vol->nodes;
 	struct fb_record *rec;
 
 	pthread_mutex_lock(&t->lock);
-	rec = fb_records_find(&t->records, node->ino);
+	rec = fb_records_find(&t->records, ino);
 	if (!rec && unlinked)
-		rec = fb_records_add(&t->records, node->ino);
+		rec = fb_records_add(&t->records, ino);
 	if (rec && unlinked) {
 		rec->flags |= FB_RECORD_UNLINKED;
 	} else if (rec) {
 		rec->flags &= ~FB_RECORD_UNLINKED;
 		if (!rec->flags && !rec->lookup)
-			fb_records_remove(&t->records, node->ino);
+			fb_records_remove(&t->records, ino);
 	}
 	pthread_mutex_unlock(&t->lock);
+}
+
+int fb_node_getattr(struct fuseblk_node *node, struct fuseblk_attr *attr)
+{
+	int err = fb_node_rdlock(node);
+
+	if (err)
+		return err;
+	err = node->vol->ops->getattr(node->vol, node, attr);
+	fb_node_unlock(node);
+	return err;
+}
+
+int fb_node_type(struct fuseblk_node *node, uint32_t *type)
+{
+	struct fuseblk_attr attr;
+	int err;
+
+	*type = atomic_load_explicit(&node->type, memory_order_relaxed);
+	if (*type)
+		return 0;
+	err = fb_node_getattr(node, &attr);
+	if (err)
+		return err;
+	*type = attr.mode & S_IFMT;
+	atomic_store_explicit(&node->type, *type, memory_order_relaxed);
+	return 0;
 }
 
 /* ---- for drivers ---------------------------------------------------- */

@@ -25,6 +25,7 @@ struct fuseblk_node {
 	uint32_t refs;			/* requests using it */
 	bool loading, dead;		/* dead: freed on disk, or could not be loaded; not to be reused (set with the node lock held) */
 	int load_error;			/* of ->load */
+	_Atomic uint32_t type;		/* S_IFMT bits once asked for, 0 before */
 	bool no_capability;		/* security.capability was looked for and is not there; setting it clears this. Node lock X */
 	uint64_t mtime_epoch;		/* epoch of the last change made to the inode: fsync with nothing newer needs only a flush */
 	_Alignas(max_align_t) uint8_t data[];	/* driver->node_size */

@@ -36,10 +36,10 @@ void fb_node_unhash(struct fb_node_table *t, struct fuseblk_node *node);
  */
 int fb_node_get_known(struct fuseblk_volume *vol, uint64_t ino, struct fuseblk_node **out);
 /*
- * Tell the table the link count of @node after an operation that changed it;
- * at 0 the inode is freed when the last lookup and reference are gone.
+ * Tell the table that @ino's link count is 0, or is not any more: it is freed
+ * when the last lookup and reference are gone.
  */
-void fb_node_set_unlinked(struct fuseblk_node *node, bool unlinked);
+void fb_node_set_unlinked(struct fuseblk_volume *vol, uint64_t ino, bool unlinked);
 /* Free what came up for it; called with no lock held and outside changes. May block. */
 void fb_node_reap(struct fuseblk_volume *vol);
 /* Node locks for one node, failing for a node that was freed. Return 0 or -ESTALE (not locked then). */
@@ -47,6 +47,9 @@ int fb_node_rdlock(struct fuseblk_node *node);
 int fb_node_wrlock(struct fuseblk_node *node);
 bool fb_node_trywrlock(struct fuseblk_node *node);
 void fb_node_unlock(struct fuseblk_node *node);
+/* ->getattr under the node's lock; and the file type (S_IFMT bits), which never changes while a node lives. */
+int fb_node_getattr(struct fuseblk_node *node, struct fuseblk_attr *attr);
+int fb_node_type(struct fuseblk_node *node, uint32_t *type);
 /* The epoch of the last change of @node. */
 uint64_t fb_node_changed_epoch(const struct fuseblk_node *node);
 

@@ -29,6 +29,8 @@ struct fb_session_args {
 	unsigned flags;			/* FB_SESSION_* */
 	/* Called once: INIT was answered (0), or will never be (negative errno). May be NULL. */
 	void (*serving)(void *ctx, int error);
+	/* Called once, before the volume is closed and DESTROY answered. May be NULL; any thread. */
+	void (*closing)(void *ctx);
 	void *ctx;
 };
 
@@ -83,7 +85,8 @@ struct fb_session {
 	int spares[FB_MAX_WORKERS];
 	unsigned spare_count;
 	void (*serving)(void *ctx, int error);
-	void *serving_ctx;
+	void (*closing)(void *ctx);
+	void *ctx;
 	bool serving_called;		/* lock */
 
 	struct fb_proto proto;		/* written once by INIT, before any other request is served */

@@ -10,6 +10,7 @@
 #ifndef FB_VOLUME_H
 #define FB_VOLUME_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include "fuseblk.h"
 #include "cache.h"
@@ -24,7 +25,7 @@ enum fb_atime { FB_ATIME_RELATIME, FB_ATIME_NONE, FB_ATIME_STRICT };
 struct fb_options {
 	int read_only;
 	int writeback;			/* writeback cache, default on */
-	int sync, dirsync;
+	int sync, dirsync;		/* every change, every change of a directory, is committed before its reply */
 	int atime;			/* enum fb_atime */
 	int nodiratime;
 	uint64_t commit_seconds;	/* 0: default 5 */
@@ -48,11 +49,16 @@ struct fuseblk_volume {
 	_Atomic bool read_only;		/* present state */
 	_Atomic bool shut_down;		/* a commit failed or the device vanished: every change fails */
 	_Atomic int error;		/* first fatal error, negative errno, 0 if none */
-	_Atomic bool error_marked;	/* ->mark_error was called or need not be */
+	_Atomic bool corrupted;		/* fuseblk_corrupt() was called in this mount */
+	_Atomic bool error_marked;	/* ->mark_error was called */
+	_Atomic bool panicked;		/* errors=panic: the daemon ends after this request */
+	bool opened;			/* ->close owed */
+	unsigned commit_ms;		/* the committer's period; set by fb_volume_set_interval() */
 	enum fuseblk_errors errors;
 	bool discard;
 	bool started;			/* ->start done, ->stop owed */
-	_Atomic unsigned corruption_logged;
+	_Atomic unsigned corruption_logged;	/* messages so far */
+	pthread_mutex_t state_lock;	/* start, stop, remount: one at a time */
 	char refusal[256];		/* from fuseblk_refuse() */
 };
 
@@ -76,6 +82,19 @@ int fb_volume_stop(struct fuseblk_volume *vol);
 int fb_volume_close(struct fuseblk_volume *vol);
 /* fb_volume_close() and the memory; NULL: nothing. */
 void fb_volume_free(struct fuseblk_volume *vol);
+
+/*
+ * Remount.  ro: changes end, everything is committed, the volume marked
+ * clean.  rw: @fd (owned) is a writable descriptor of the device; the volume
+ * is marked in use.  Return 0 or -errno; the reason goes to @error.
+ */
+int fb_volume_remount_ro(struct fuseblk_volume *vol, char *error, size_t error_size);
+int fb_volume_remount_rw(struct fuseblk_volume *vol, int fd, char *error, size_t error_size);
+/* True if ->mark_error is owed: call fb_volume_mark_error(), with no lock held and outside changes. May block. */
+bool fb_volume_owes_mark(struct fuseblk_volume *vol);
+void fb_volume_mark_error(struct fuseblk_volume *vol);
+/* The committer's period: @syncfs says that the kernel sends SYNCFS. */
+void fb_volume_set_interval(struct fuseblk_volume *vol, bool syncfs);
 
 /* A change that the volume's state allows: -EROFS, -EIO after shut-down, else as fb_change_begin. */
 int fb_volume_change_begin(struct fuseblk_volume *vol);

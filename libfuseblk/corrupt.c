@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * corrupt.c: what happens when a driver meets damage, and errors=.
+ *
+ * fuseblk_corrupt() may be called under any lock: it only logs and sets
+ * flags.  ->mark_error runs later in a change of its own: after the reply of
+ * the request that met the damage, in the next commit, or at the end,
+ * whichever comes first; never on a volume that was not written to anyway.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include "log.h"
+#include "volume.h"
+
+#define MOST_MESSAGES 20u
+
+void fuseblk_set_errors(struct fuseblk_volume *vol, enum fuseblk_errors policy)
+{
+	vol->errors = policy;
+}
+
+static void log_damage(struct fuseblk_volume *vol, uint64_t ino, const char *format, va_list args)
+{
+	unsigned n = atomic_fetch_add(&vol->corruption_logged, 1);
+	char text[400];
+
+	if (n > MOST_MESSAGES) {
+		atomic_store(&vol->corruption_logged, MOST_MESSAGES + 1);
+		return;
+	}
+	if (n == MOST_MESSAGES) {
+		fuseblk_log(vol, FUSEBLK_ERROR, "more damage was met; run fsck");
+		return;
+	}
+	vsnprintf(text, sizeof(text), format, args);
+	if (ino)
+		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: inode %llu: %s; run fsck",
+			    (unsigned long long)ino, text);
+	else
+		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: %s; run fsck", text);
+}
+
+static void apply_policy(struct fuseblk_volume *vol)
+{
+	if (vol->errors == FUSEBLK_ERRORS_CONTINUE)
+		return;
+	if (!atomic_exchange(&vol->read_only, true))
+		fuseblk_log(vol, FUSEBLK_ERROR, "read-only from now on, as errors= says");
+	if (vol->errors == FUSEBLK_ERRORS_PANIC)
+		atomic_store(&vol->panicked, true);
+}
+
+int fuseblk_corrupt(struct fuseblk_volume *vol, uint64_t ino, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_damage(vol, ino, format, args);
+	va_end(args);
+	atomic_store(&vol->corrupted, true);
+	apply_policy(vol);
+	return -EUCLEAN;
+}
+
+bool fb_volume_owes_mark(struct fuseblk_volume *vol)
+{
+	return atomic_load_explicit(&vol->corrupted, memory_order_relaxed) &&
+	       !atomic_load(&vol->error_marked) && vol->started && !atomic_load(&vol->shut_down);
+}
+
+void fb_volume_mark_error(struct fuseblk_volume *vol)
+{
+	if (!fb_volume_owes_mark(vol) || fb_change_begin(vol->cache))
+		return;
+	if (!atomic_exchange(&vol->error_marked, true) && vol->ops->mark_error)
+		vol->ops->mark_error(vol);
+	fb_change_end(vol->cache);
+}

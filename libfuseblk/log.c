@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * log.c: one line per message, in one write, to the descriptor that the mount
+ * brought: "fuseblk-ext2: /dev/sdb1: text".  A kernel log gets the level in
+ * front.  Nothing here waits or fails visibly.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "log.h"
+#include "volume.h"
+
+static int log_fd = STDERR_FILENO;
+static bool log_stderr = true;
+static bool log_kmsg;
+
+static const int kmsg_levels[] = {
+	[FUSEBLK_ERROR] = 3, [FUSEBLK_WARNING] = 4, [FUSEBLK_INFO] = 6, [FUSEBLK_DEBUG] = 7,
+};
+
+static bool is_kmsg(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 11);
+}
+
+void fb_log_open(int fd, bool also_stderr)
+{
+	log_fd = fd;
+	log_stderr = also_stderr;
+	log_kmsg = fd >= 0 && is_kmsg(fd);
+}
+
+bool fb_log_is_stderr(void)
+{
+	return log_stderr;
+}
+
+void fb_log_clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+static void put_line(int fd, const char *line, size_t len)
+{
+	ssize_t n = write(fd, line, len);
+
+	(void)n;		/* there is nobody to tell */
+}
+
+void fb_log_v(struct fuseblk_volume *vol, enum fuseblk_level level, const char *format, va_list args)
+{
+	char text[512], line[900];
+	const char *body = line;
+	int n;
+
+	if (level == FUSEBLK_DEBUG && (!vol || !vol->options.debug))
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	fb_log_clean(text);
+	n = snprintf(line, sizeof(line), "<%d>fuseblk%s%s: %s%s%s\n", kmsg_levels[level],
+		     vol ? "-" : "", vol ? vol->driver->name : "",
+		     vol ? vol->source : "", vol ? ": " : "", text);
+	if (n < 0)
+		return;
+	if ((size_t)n >= sizeof(line))
+		n = sizeof(line) - 1;
+	if (!log_kmsg) {
+		body += 3;
+		n -= 3;
+	}
+	if (log_fd >= 0)
+		put_line(log_fd, body, (size_t)n);
+	if (log_stderr && log_fd != STDERR_FILENO)
+		put_line(STDERR_FILENO, log_kmsg ? body + 3 : body, (size_t)n - (log_kmsg ? 3 : 0));
+}
+
+void fuseblk_log(struct fuseblk_volume *vol, enum fuseblk_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fb_log_v(vol, level, format, args);
+	va_end(args);
+}
