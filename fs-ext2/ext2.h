@@ -32,17 +32,26 @@ struct e2_options {
 	uint64_t sb;			/* superblock, in 1 KiB units; 0: the usual place */
 	uint64_t resuid, resgid;	/* UINT64_MAX: as in the superblock */
 	int errors;			/* enum fuseblk_errors, or -1: as in the superblock */
-	int grpid, minixdf, discard, norecovery;
+	int grpid, minixdf, discard, norecovery;	/* grpid, discard: -1 as in the superblock; resolved in e2_super.options */
 	int acl, user_xattr;		/* default on */
+	int nouid32;			/* owners are the low 16 bits only */
+	int refused;			/* index of an option that cannot be honoured, 0: none; options.c */
+	char *refused_text;		/* what followed its '=' */
 };
 
+/* Counters are read without the lock to choose a group; all else is guarded by it. */
 struct e2_group {
 	pthread_mutex_t lock;
-	uint32_t free_blocks, free_inodes, used_dirs, itable_unused;
+	uint64_t block_bitmap, inode_bitmap, inode_table;	/* block numbers, checked; constant */
+	_Atomic uint32_t free_blocks, free_inodes, used_dirs;
+	uint32_t itable_unused;		/* inodes at the table's end that were never used */
+	uint32_t block_hint, inode_hint;	/* bit numbers: look here first; no free inode below inode_hint */
 	uint16_t flags;			/* E2_BG_* */
-	bool block_bitmap_checked, inode_bitmap_checked;
-	bool block_bitmap_dirty, inode_bitmap_dirty;	/* checksum owed at the commit */
-	uint32_t block_hint, inode_hint;	/* where to look first, bit numbers */
+	bool blocks_counted, inodes_counted;	/* free_* were compared with the bitmap */
+	bool bad;			/* a bitmap is damaged: nothing is allocated or freed here */
+	bool dirty;			/* on e2_super.dirty_groups; the buffers below are held until the commit */
+	struct e2_group *dirty_next;
+	struct fuseblk_buf *desc_buf, *block_buf, *inode_buf;
 };
 
 struct e2_super {
@@ -65,7 +74,18 @@ struct e2_super {
 	_Atomic int64_t free_blocks, free_inodes;	/* free for use now */
 	_Atomic int64_t pending_blocks, pending_inodes;	/* freed, not yet durable */
 	struct e2_group *groups;
+	pthread_mutex_t dirty_lock;	/* inside e2_group.lock */
+	struct e2_group *dirty_groups;	/* descriptor and bitmap checksums owed at the commit */
+	struct e2_range *meta;		/* fixed metadata, sorted, merged, constant */
+	size_t meta_count;
 	uint32_t inodes_per_block, itable_blocks;
+	uint32_t desc_per_block, desc_blocks, first_meta_bg, reserved_gdt, backup_groups[2];
+	uint32_t cluster_bits;		/* bigalloc: log2 of blocks per cluster */
+	uint64_t overhead;		/* blocks that statfs does not count, unless minixdf */
+	uint16_t mount_state;		/* s_state when ->start ran */
+	uint16_t resuid, resgid;	/* of the superblock */
+	_Atomic uint64_t itable_window;	/* inode table blocks read ahead last */
+	uint64_t sb_block;		/* where the superblock in use lies */
 	struct fuseblk_buf *sb_buf;	/* the block that holds the superblock, kept */
 	uint32_t sb_offset;		/* of the superblock in it */
 	/* orphans, deferred frees, held slots: each file's own, private to it */
@@ -98,6 +118,8 @@ struct e2_inode {
 	uint64_t removed_epoch;		/* the map lost something in this epoch */
 	uint64_t lower_epoch;		/* something below this directory was killed in this epoch, at most at lower_level */
 	uint32_t lower_level;
+	uint64_t xattr_epoch;		/* attributes changed in this epoch, at last in xattr_phase */
+	uint8_t xattr_phase;
 	/* dir.c */
 	uint64_t dir_free_hint;		/* linear directory: block to try first for a new name */
 	/* map.c: the last extent found, to save tree walks; own lock because reads share the node */
@@ -147,7 +169,7 @@ bool e2_may_use_reserved(struct fuseblk_volume *vol, uint32_t uid, uint32_t gid)
 uint64_t e2_available(struct fuseblk_volume *vol);
 /* Is [block, block+count) inside the volume and outside all fixed metadata (superblocks, descriptors, bitmaps, inode tables)? Pure; every pointer read from disk goes through it. */
 bool e2_block_is_data(const struct e2_super *sb, uint64_t block, uint64_t count);
-/* Does the superblock have this file type feature bit... change a feature at run time (large_file, dir_nlink...): writes it, FRESH. C. */
+/* Set a read-only-compatible feature at run time (large_file, dir_nlink): writes it, FRESH. C. */
 void e2_set_ro_feature(struct e2_super *sb, uint32_t bit);
 uint32_t e2_crc32c(uint32_t seed, const void *data, size_t len);
 /* Group descriptor access: where it lies, and a locked edit that keeps e2_group and the descriptor equal. See group.c. */
@@ -166,13 +188,16 @@ uint64_t e2_group_inode_table(struct e2_super *sb, uint32_t group);
 int e2_blocks_alloc(struct e2_super *sb, uint64_t goal, uint32_t *count, bool reserve, uint64_t *block);
 /* Free a run: it becomes free in the bitmaps when this epoch is durable. Never fails for lack of memory visibly: a range that cannot be remembered stays used until fsck (logged). C. */
 void e2_blocks_free(struct e2_super *sb, uint64_t block, uint64_t count);
-/* Blocks allocated in this change and not used after all: free again at once. C. */
+/* Blocks allocated in this change and not used after all: free again at once. No buffer of them was made (fuseblk_buf_new()), nothing was written to them; else use e2_blocks_free(). C. */
 void e2_blocks_unalloc(struct e2_super *sb, uint64_t block, uint64_t count);
 /* Undo of nothing else: allocate an inode near @dir (directories are spread, files stay in the directory's group), FRESH; the raw inode is not written. */
 int e2_inode_alloc(struct e2_super *sb, const struct e2_inode *dir, bool is_dir, uint32_t *ino);
 void e2_inode_free(struct e2_super *sb, uint32_t ino, bool is_dir);	/* deferred as blocks are */
 void e2_inode_unalloc(struct e2_super *sb, uint32_t ino, bool is_dir);
-/* FITRIM and the discard option; label ioctls live in super.c */
+/* The volume's label, at most 16 bytes, not NUL-terminated in the superblock. get: NUL-terminates @label[17]. set: FRESH, C; -EINVAL if longer. */
+void e2_label_get(struct e2_super *sb, char label[17]);
+int e2_label_set(struct e2_super *sb, const char *label, size_t len);
+/* FITRIM */
 int e2_trim(struct fuseblk_volume *vol, uint64_t start, uint64_t len, uint64_t minlen, uint64_t *trimmed);
 
 /* ---- inode.c, attr.c, orphan.c ------------------------------------------ */
@@ -276,7 +301,14 @@ ssize_t e2_xattr_data_get(struct e2_inode *ei, void *buf, size_t size);
 int e2_xattr_data_set(struct e2_inode *ei, const void *buf, size_t size);	/* -ENOSPC: does not fit; size 0 keeps an empty one */
 int e2_xattr_data_remove(struct e2_inode *ei);
 ssize_t e2_xattr_data_space(struct e2_inode *ei);
-/* A new inode inherits a default ACL (the daemon does it where the kernel has not: see acl.c); set-id and mode follow. */
+/*
+ * What the kernel leaves to the daemon (acl.c).  inherit: right after
+ * e2_inode_make() of anything in @dir; the mode follows the default ACL, else
+ * stays.  Stores mode and ACL; on failure the caller unmakes the inode.
+ */
+int e2_acl_inherit(struct e2_inode *dir, struct e2_inode *ei, const struct fuseblk_create *what);
+/* The permission bits of ei->mode were changed by chmod: the access ACL follows. C, X. */
+int e2_acl_chmod(struct e2_inode *ei);
 /* All xattr storage goes with the inode (->free): the block's reference count, ea_inodes. */
 int e2_xattr_free_all(struct e2_inode *ei);
 extern const struct fuseblk_ioctl e2_ioctls[];

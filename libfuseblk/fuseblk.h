@@ -160,6 +160,7 @@ struct fuseblk_volume_info {
 
 struct fuseblk_create {
 	uint32_t mode;			/* S_IFMT and permission bits, umask applied by the library where the kernel left it */
+	uint32_t unmasked;		/* permission bits before the umask, for directories with a default ACL, where none applies */
 	uint32_t rdev;			/* device nodes */
 	const char *target;		/* symlinks */
 	size_t target_len;
@@ -198,6 +199,7 @@ struct fuseblk_ioctl {
 
 #define FUSEBLK_XATTR_CREATE	0x1u
 #define FUSEBLK_XATTR_REPLACE	0x2u
+#define FUSEBLK_XATTR_KILL_SGID	0x4u	/* an access ACL set by someone outside the file's group takes S_ISGID away (FUSE_SETXATTR_ACL_KILL_SGID) */
 
 /*
  * Locks held, by column: V = nothing but the volume; S = node shared;
