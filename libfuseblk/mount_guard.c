@@ -232,69 +232,114 @@ static void source_bytes(const struct fb_source *src, struct bytes *b)
 	descend(b);
 }
 
-/* A loop device in use over bytes of ours, other than ours and @except. */
-static int check_loops(const struct fb_source *src, const struct bytes *ours, dev_t except,
-		       struct fb_report *report)
+/* What the look through devices is for: who uses @ours, leaving out the source and our own loop device. */
+struct search {
+	const struct fb_source *src;
+	struct bytes ours;
+	dev_t except;
+	char path[PATH_MAX];	/* the device found in use */
+	dev_t found;
+};
+
+static bool is_left_out(const struct search *s, dev_t dev)
+{
+	return dev == s->except || (s->src->is_block && dev == s->src->rdev);
+}
+
+static bool device_overlaps(const struct search *s, dev_t dev)
+{
+	struct bytes b = { .is_block = true, .dev = dev, .start = 0, .end = UINT64_MAX };
+
+	descend(&b);
+	return overlaps(&b, &s->ours);
+}
+
+/* One entry of a disk's directory in sysfs; those that are no partition are passed over. */
+static bool is_partition_in_use(struct search *s, const char *dir, const char *name, bool *is_part)
+{
+	char attribute[PATH_MAX], path[PATH_MAX];
+	struct stat st;
+	bool used;
+	int fd;
+
+	snprintf(attribute, sizeof(attribute), "%s/%s/partition", dir, name);
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	if (name[0] == '.' || access(attribute, F_OK) || stat(path, &st) || !S_ISBLK(st.st_mode))
+		return false;
+	*is_part = true;
+	if (is_left_out(s, st.st_rdev) || !device_overlaps(s, st.st_rdev))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	used = fd >= 0 && is_claimed(fd);
+	if (fd >= 0)
+		close(fd);
+	if (used) {
+		snprintf(s->path, sizeof(s->path), "%s", path);
+		s->found = st.st_rdev;
+	}
+	return used;
+}
+
+/*
+ * A device that someone holds counts as in use as a whole, unless it is held
+ * only because its partitions are, and those lie elsewhere.
+ */
+static bool is_in_use(struct search *s, dev_t dev, const char *path, int fd)
+{
+	static struct fb_mountinfo mi;
+	char dir[64], holder[64];
+	bool used = false, has_parts = false;
+	struct dirent *de;
+	DIR *d;
+
+	if (!is_claimed(fd))
+		return false;
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	s->found = dev;
+	if (fb_mountinfo_by_dev(dev, &mi) == 0 || is_swap(dev) ||
+	    find_holder(dev, holder, sizeof(holder)))
+		return true;
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	d = opendir(dir);
+	while (d && !used && (de = readdir(d)))
+		used = is_partition_in_use(s, dir, de->d_name, &has_parts);
+	if (d)
+		closedir(d);
+	return used || !has_parts;
+}
+
+static int report_use(const struct search *s, struct fb_report *report)
+{
+	char user[512];
+
+	fb_guard_user(s->found, user, sizeof(user));
+	return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: the same bytes are in use through %s: %s",
+		       s->src->name, s->path, user);
+}
+
+/* The loop devices over bytes of ours. */
+static int check_loops(struct search *s, struct fb_report *report)
 {
 	struct fb_loop loop;
-	struct bytes b;
-	char user[512];
 	int number = -1;
 	bool busy;
 
 	while (fb_loop_next(&number, &loop) == 0) {
-		b = (struct bytes){ .is_block = true, .dev = loop.rdev, .start = 0, .end = UINT64_MAX };
-		descend(&b);
-		busy = loop.rdev != src->rdev && loop.rdev != except && overlaps(&b, ours) &&
-		       is_claimed(loop.fd);
+		busy = !is_left_out(s, loop.rdev) && device_overlaps(s, loop.rdev) &&
+		       is_in_use(s, loop.rdev, loop.path, loop.fd);
 		fb_loop_close(&loop);
-		if (!busy)
-			continue;
-		fb_guard_user(loop.rdev, user, sizeof(user));
-		return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: the same bytes are in use through %s: %s",
-			       src->name, loop.path, user);
+		if (busy)
+			return report_use(s, report);
 	}
 	return 0;
 }
 
-/* A part of a disk: its partitions that overlap and are in use, and the disk's own users. */
-static int check_disk(const struct fb_source *src, const struct bytes *ours, struct fb_report *report)
+/* A part of a disk, whose other parts may well be in use. */
+static int check_disk(struct search *s, struct fb_report *report)
 {
-	static struct fb_mountinfo mi;
-	char dir[64], path[PATH_MAX], user[512], holder[64];
-	struct dirent *de;
-	int err = 0;
-	DIR *d;
-
-	if (fb_mountinfo_by_dev(src->rdev, &mi) == 0 || is_swap(src->rdev) ||
-	    find_holder(src->rdev, holder, sizeof(holder))) {
-		fb_guard_user(src->rdev, user, sizeof(user));
-		return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: busy: %s", src->name, user);
-	}
-	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(src->rdev), minor(src->rdev));
-	d = opendir(dir);
-	while (d && !err && (de = readdir(d))) {
-		struct bytes b = { .is_block = true, .start = 0, .end = UINT64_MAX };
-		struct stat st;
-		int fd;
-
-		snprintf(path, sizeof(path), "/dev/%s", de->d_name);
-		if (de->d_name[0] == '.' || stat(path, &st) || !S_ISBLK(st.st_mode))
-			continue;
-		b.dev = st.st_rdev;
-		descend(&b);
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (fd >= 0 && overlaps(&b, ours) && is_claimed(fd)) {
-			fb_guard_user(st.st_rdev, user, sizeof(user));
-			err = fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: the same bytes are in use through %s: %s",
-				      src->name, path, user);
-		}
-		if (fd >= 0)
-			close(fd);
-	}
-	if (d)
-		closedir(d);
-	return err;
+	if (is_in_use(s, s->src->rdev, s->src->path, s->src->fd))
+		return report_use(s, report);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -351,25 +396,19 @@ static bool is_backing_locked(const struct fb_source *src, const struct bytes *o
 /* The guard                                                           */
 /* ------------------------------------------------------------------ */
 
-static int claim_block(struct fb_guard *guard, const struct fb_source *src,
-		       const struct bytes *ours, struct fb_report *report)
+static int claim_block(struct fb_guard *guard, struct search *s, struct fb_report *report)
 {
+	const struct fb_source *src = s->src;
 	char user[512];
 
-	if (is_backing_locked(src, ours))
+	if (is_backing_locked(src, &s->ours))
 		return fb_fail(report, FB_EXIT_FAIL, -EBUSY,
 			       "%s: busy: its backing file is mounted already; see findmnt(8)", src->name);
+	if (fb_source_needs_loop(src))
+		return check_disk(s, report);
 	guard->excl_fd = fb_reopen(src->fd, O_RDONLY | O_EXCL);
-	if (guard->excl_fd >= 0 && fb_source_needs_loop(src)) {
-		/* Other parts of this disk may be mounted meanwhile. */
-		close(guard->excl_fd);
-		guard->excl_fd = -1;
-		return 0;
-	}
 	if (guard->excl_fd >= 0)
 		return 0;
-	if (guard->excl_fd == -EBUSY && fb_source_needs_loop(src))
-		return check_disk(src, ours, report);
 	if (guard->excl_fd != -EBUSY)
 		return fb_fail_errno(report, FB_EXIT_FAIL, guard->excl_fd, "%s: cannot be claimed", src->name);
 	fb_guard_user(src->rdev, user, sizeof(user));
@@ -391,18 +430,17 @@ static int claim_file(const struct fb_source *src, struct fb_report *report)
 
 int fb_guard_take(struct fb_guard *guard, const struct fb_source *src, struct fb_report *report)
 {
-	struct bytes ours;
+	struct search s = { .src = src };
 	int err;
 
-	guard->excl_fd = -1;
 	open_lock(guard);
 	err = take_lock(guard, report);
 	if (err)
 		return err;
-	source_bytes(src, &ours);
-	err = check_loops(src, &ours, 0, report);
+	source_bytes(src, &s.ours);
+	err = check_loops(&s, report);
 	if (!err)
-		err = src->is_block ? claim_block(guard, src, &ours, report) : claim_file(src, report);
+		err = src->is_block ? claim_block(guard, &s, report) : claim_file(src, report);
 	drop_lock(guard);
 	return err;
 }
@@ -410,13 +448,13 @@ int fb_guard_take(struct fb_guard *guard, const struct fb_source *src, struct fb
 int fb_guard_hand_over(struct fb_guard *guard, const struct fb_source *src, dev_t mount_dev,
 		       struct fb_report *report)
 {
-	struct bytes ours;
+	struct search s = { .src = src, .except = mount_dev };
 	int err = take_lock(guard, report);
 
 	if (err)
 		return err;
-	source_bytes(src, &ours);
-	err = check_loops(src, &ours, mount_dev, report);
+	source_bytes(src, &s.ours);
+	err = check_loops(&s, report);
 	if (guard->excl_fd >= 0)
 		close(guard->excl_fd);
 	guard->excl_fd = -1;

@@ -163,7 +163,7 @@ struct fb_guard {
 	int excl_fd;		/* the block device, held exclusively, or -1 */
 };
 
-/* Claim the source's bytes. Returns 0, -EBUSY with the present user named. */
+/* Claim the source's bytes; both descriptors of @guard are -1 before. Returns 0, -EBUSY with the present user named. */
 int fb_guard_take(struct fb_guard *guard, const struct fb_source *src, struct fb_report *report);
 /*
  * Let go of the block device right before the kernel claims it; the global
@@ -184,7 +184,7 @@ struct fb_driver_process {
 	pid_t pid;
 	int sock;		/* start protocol */
 	int channel;		/* /dev/fuse */
-	int signal_fd;		/* SIGINT, SIGTERM, SIGHUP while the driver starts */
+	int signal_fd;		/* SIGINT, SIGTERM, SIGHUP, SIGQUIT, blocked from fb_mount() on; the caller's */
 	char control[PATH_MAX];	/* the control socket's present name, "" if there is none */
 };
 

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * mount_status.c: what the driver of a mount says of itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mount_internal.h"
+
+/* The loop device that is mounted over an image. */
+static int find_image_mount(const struct stat *st, dev_t *dev)
+{
+	static struct fb_mountinfo mi;
+	static struct fb_loop_info info;
+	struct fb_loop loop;
+	int number = -1;
+
+	while (fb_loop_next(&number, &loop) == 0) {
+		bool same = fb_loop_info(loop.fd, &info) == 0 && info.dev == st->st_dev &&
+			    info.ino == st->st_ino;
+
+		fb_loop_close(&loop);
+		if (same && fb_mountinfo_by_dev(loop.rdev, &mi) == 0) {
+			*dev = loop.rdev;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int find_dev(const char *where, dev_t *dev, struct fb_report *report)
+{
+	static char path[PATH_MAX];
+	struct stat st;
+	unsigned id;
+	bool root;
+	int fd, err;
+
+	/* A directory is looked at without asking its filesystem. */
+	fd = open(where, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		err = fb_fd_mount(fd, dev, &id, &root);
+		close(fd);
+		return err ? fb_fail_errno(report, FB_EXIT_FAIL, err, "%s", where) : 0;
+	}
+	err = fb_source_path(where, path, report);
+	if (err)
+		return err;
+	if (stat(path, &st))
+		return fb_fail_errno(report, FB_EXIT_FAIL, -errno, "%s", where);
+	if (S_ISBLK(st.st_mode)) {
+		*dev = st.st_rdev;
+		return 0;
+	}
+	if (find_image_mount(&st, dev) == 0)
+		return 0;
+	return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
+		       "%s: no mount of it was found; name the directory it is mounted on", where);
+}
+
+int fb_mount_status(const char *where, char *text, size_t size)
+{
+	static struct fb_control_answer answer;
+	const struct fb_control_request request = { .magic = FB_START_MAGIC, .verb = FB_CONTROL_STATUS };
+	struct fb_report report = { .status = 0 };
+	dev_t dev;
+	int err;
+
+	err = find_dev(where, &dev, &report);
+	if (!err)
+		err = fb_control_call(dev, &request, -1, &answer, &report);
+	snprintf(text, size, "%s", err ? report.text : answer.text);
+	return err;
+}
