@@ -27,9 +27,6 @@
 #define FL_FIXED	(FL_JOURNAL_DATA | FL_EOFBLOCKS | FL_DAX | E2_FL_EXTENTS | E2_FL_CASEFOLD)
 #define FL_PRIVILEGED	(E2_FL_IMMUTABLE | E2_FL_APPEND)
 
-#define LABEL_OFF	0x78u
-#define LABEL_MAX	16u
-
 #define EXT4_GETVERSION		_IOR('f', 3, long)
 #define EXT4_SETVERSION		_IOW('f', 4, long)
 #define EXT4_GETVERSION32	_IOR('f', 3, int)
@@ -151,27 +148,20 @@ static int set_version(struct fuseblk_volume *vol, struct fuseblk_node *node,
 static int get_label(struct fuseblk_volume *vol, struct fuseblk_node *node,
 		     const struct fuseblk_caller *who, const void *in, void *out)
 {
-	struct e2_super *sb = e2_sb(vol);
+	char label[17];
 
 	(void)node, (void)who, (void)in;
+	e2_label_get(e2_sb(vol), label);
 	memset(out, 0, FSLABEL_MAX);
-	memcpy(out, sb->sb_buf->data + sb->sb_offset + LABEL_OFF, LABEL_MAX);
+	memcpy(out, label, sizeof(label));
 	return 0;
 }
 
 static int set_label(struct fuseblk_volume *vol, struct fuseblk_node *node,
 		     const struct fuseblk_caller *who, const void *in, void *out)
 {
-	struct e2_super *sb = e2_sb(vol);
-	char label[LABEL_MAX] = { 0 };
-	size_t len = strnlen(in, FSLABEL_MAX);
-
 	(void)node, (void)who, (void)out;
-	if (len > LABEL_MAX)
-		return -EINVAL;
-	memcpy(label, in, len);
-	fuseblk_buf_write(sb->sb_buf, E2_FRESH, sb->sb_offset + LABEL_OFF, label, LABEL_MAX);
-	return 0;
+	return e2_label_set(e2_sb(vol), in, strnlen(in, FSLABEL_MAX));
 }
 
 #define ANYONE	FUSEBLK_IOCTL_ANYONE

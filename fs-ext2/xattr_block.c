@@ -12,7 +12,7 @@
 #include <string.h>
 #include "xattr.h"
 
-#define MARK_CHECKED	(1ull << 40)	/* checksum and entries of this block are good */
+#define MARK_CSUM_OK	(1ull << 40)	/* the checksum was compared since the block was read */
 #define REFCOUNT_OFF	offsetof(struct e2_xattr_header, h_refcount)
 
 /* Guards the read-modify-write of every h_refcount; a leaf but for buffer locks. */
@@ -31,7 +31,11 @@ static uint32_t refcount_early(struct fuseblk_buf *buf)
 	return e2_get32(count);
 }
 
-static const char *check_block(struct e2_super *sb, const struct fuseblk_buf *buf, const struct e2_xattr_area *area)
+/*
+ * The entries are checked at each use: on a damaged volume the block may be
+ * part of something else too, and change.
+ */
+static const char *check_block(struct e2_super *sb, struct fuseblk_buf *buf, const struct e2_xattr_area *area)
 {
 	const struct e2_xattr_header *h = (const struct e2_xattr_header *)buf->data;
 
@@ -39,8 +43,9 @@ static const char *check_block(struct e2_super *sb, const struct fuseblk_buf *bu
 		return "no magic number";
 	if (e2_get32(h->h_blocks) != 1 || !e2_get32(h->h_refcount))
 		return "bad header";
-	if (!e2_xattr_csum_ok(sb, buf->block, buf->data))
+	if (!(atomic_load(&buf->marks) & MARK_CSUM_OK) && !e2_xattr_csum_ok(sb, buf->block, buf->data))
 		return "wrong checksum";
+	atomic_fetch_or(&buf->marks, MARK_CSUM_OK);
 	return e2_xattr_check(area);
 }
 
@@ -60,12 +65,9 @@ int e2_xattr_block_load(struct e2_inode *ei, struct e2_xattr_block *bl)
 	if (err)
 		return err;
 	bl->area.bytes = bl->buf->data;
-	if (atomic_load(&bl->buf->marks) & MARK_CHECKED)
-		return 0;
 	wrong = check_block(sb, bl->buf, &bl->area);
 	if (wrong)
 		return e2_corrupt(sb, ei->ino, "attribute block %llu: %s", (unsigned long long)ei->file_acl, wrong);
-	atomic_fetch_or(&bl->buf->marks, MARK_CHECKED);
 	return 0;
 }
 
@@ -120,7 +122,8 @@ void e2_xattr_block_abort(struct e2_inode *ei, struct e2_xattr_switch *sw)
 		uint64_t block = sw->fresh->block;
 
 		fuseblk_buf_put(sw->fresh);
-		e2_blocks_unalloc(ei->sb, block, 1);
+		fuseblk_buf_forget(ei->sb->vol, block);
+		e2_blocks_free(ei->sb, block, 1);
 	}
 	*sw = (struct e2_xattr_switch){ 0 };
 }
@@ -165,7 +168,7 @@ static void fill_fresh(struct e2_super *sb, struct fuseblk_buf *buf, const uint8
 {
 	fuseblk_buf_set_fixup(buf, e2_xattr_fixup, 0);
 	fuseblk_buf_write(buf, E2_FRESH, 0, bytes, sb->block_size);
-	atomic_fetch_or(&buf->marks, MARK_CHECKED);
+	atomic_fetch_or(&buf->marks, MARK_CSUM_OK);
 }
 
 int e2_xattr_block_apply(struct e2_inode *ei, struct e2_xattr_block *bl, struct e2_xattr_switch *sw,

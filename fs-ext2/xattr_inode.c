@@ -149,21 +149,23 @@ static int fill_new(struct e2_inode *ea, struct e2_inode *owner, const void *val
 }
 
 int e2_xattr_inode_create(struct e2_inode *ei, const void *value, size_t size, struct e2_xattr_item *item,
-			  struct fuseblk_node **node)
+			  struct fuseblk_node **out)
 {
 	struct fuseblk_create what = { .mode = S_IFREG | 0600 };
 	struct fuseblk_caller who = { .uid = ei->uid, .gid = ei->gid };
+	struct fuseblk_node *node;
 	int err;
 
-	err = e2_inode_make(ei->sb, ei, &what, &who, 1, node);
+	err = e2_inode_make(ei->sb, ei, &what, &who, 1, &node);
 	if (err)
 		return err;
-	err = fill_new(e2_i(*node), ei, value, size);
+	err = fill_new(e2_i(node), ei, value, size);
 	if (err) {
-		e2_inode_unmake(*node);
+		e2_inode_unmake(node);
 		return err;
 	}
-	item->inum = e2_i(*node)->ino;
+	*out = node;
+	item->inum = e2_i(node)->ino;
 	item->hash = value_hash(ei->sb, value, size);
 	item->value = NULL;
 	return 0;
