@@ -325,3 +325,29 @@ struct message message_of_sample(const struct message_sample *sample,
 	sample->fill(&m);
 	return m;
 }
+
+/* What stands before the name, by opcode; none: the name comes first. */
+static const struct { uint32_t opcode; size_t size; } heads[] = {
+	{ FUSE_MKNOD, sizeof(struct fuse_mknod_in) },
+	{ FUSE_MKDIR, sizeof(struct fuse_mkdir_in) },
+	{ FUSE_LINK, sizeof(struct fuse_link_in) },
+	{ FUSE_CREATE, sizeof(struct fuse_create_in) },
+	{ FUSE_RENAME, sizeof(struct fuse_rename_in) },
+	{ FUSE_RENAME2, sizeof(struct fuse_rename2_in) },
+};
+
+struct message message_named(uint32_t opcode, uint64_t nodeid, const char *name, size_t len)
+{
+	static const uint8_t zeros[sizeof(struct fuse_in_header)];
+	struct message m = message_new(opcode, 1, nodeid);
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		if (heads[i].opcode == opcode)
+			message_add(&m, zeros, heads[i].size);
+	if (opcode == FUSE_RENAME || opcode == FUSE_RENAME2)
+		message_add_string(&m, "first");
+	message_add(&m, name, len);
+	if (opcode == FUSE_SYMLINK)
+		message_add_string(&m, "target");
+	return m;
+}

@@ -21,6 +21,11 @@ void message_free(struct message *m);
 /* Append bytes, or a string with its NUL; the header's length follows. */
 void message_add(struct message *m, const void *bytes, size_t len);
 void message_add_string(struct message *m, const char *text);
+/*
+ * A message of an opcode that takes a name, whose (last) name is the @len
+ * bytes of @name, to be given with the NUL.
+ */
+struct message message_named(uint32_t opcode, uint64_t nodeid, const char *name, size_t len);
 struct fuse_in_header *message_head(struct message *m);
 /* Cut or extend (with @fill) to @len bytes, the header's length included if @fix_head. */
 void message_resize(struct message *m, size_t len, int fill, bool fix_head);

@@ -197,38 +197,6 @@ static void test_extensions_lie(void **state)
 	}
 }
 
-static struct message named(uint32_t opcode, const char *name, size_t len)
-{
-	struct message m = message_new(opcode, 1, 1);
-
-	switch (opcode) {
-	case FUSE_MKNOD:
-		message_add(&m, &(struct fuse_mknod_in) { 0 }, sizeof(struct fuse_mknod_in));
-		break;
-	case FUSE_MKDIR:
-		message_add(&m, &(struct fuse_mkdir_in) { 0 }, sizeof(struct fuse_mkdir_in));
-		break;
-	case FUSE_LINK:
-		message_add(&m, &(struct fuse_link_in) { 0 }, sizeof(struct fuse_link_in));
-		break;
-	case FUSE_CREATE:
-		message_add(&m, &(struct fuse_create_in) { 0 }, sizeof(struct fuse_create_in));
-		break;
-	case FUSE_RENAME:
-		message_add(&m, &(struct fuse_rename_in) { 0 }, sizeof(struct fuse_rename_in));
-		message_add_string(&m, "first");
-		break;
-	case FUSE_RENAME2:
-		message_add(&m, &(struct fuse_rename2_in) { 0 }, sizeof(struct fuse_rename2_in));
-		message_add_string(&m, "first");
-		break;
-	}
-	message_add(&m, name, len);
-	if (opcode == FUSE_SYMLINK)
-		message_add_string(&m, "target");
-	return m;
-}
-
 static const uint32_t named_opcodes[] = {
 	FUSE_LOOKUP, FUSE_SYMLINK, FUSE_MKNOD, FUSE_MKDIR, FUSE_UNLINK,
 	FUSE_RMDIR, FUSE_LINK, FUSE_CREATE, FUSE_RENAME, FUSE_RENAME2,
@@ -238,7 +206,7 @@ static const uint32_t named_opcodes[] = {
 static void expect_name(const char *name, size_t len, int lookup, int others)
 {
 	for (size_t i = 0; i < NAMED_OPCODES; i++) {
-		struct message m = named(named_opcodes[i], name, len);
+		struct message m = message_named(named_opcodes[i], 1, name, len);
 		int err = decode_error(&m);
 
 		if (err != (named_opcodes[i] == FUSE_LOOKUP ? lookup : others))
@@ -286,7 +254,7 @@ static void test_name_without_nul(void **state)
 
 		if (named_opcodes[i] == FUSE_SYMLINK)
 			continue;
-		m = named(named_opcodes[i], "no nul here", 11);
+		m = message_named(named_opcodes[i], 1, "no nul here", 11);
 		assert_int_equal(decode_error(&m), -EINVAL);
 	}
 }
@@ -295,7 +263,7 @@ static void test_nul_early(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NAMED_OPCODES; i++) {
-		struct message m = named(named_opcodes[i], "na\0me", 6);
+		struct message m = message_named(named_opcodes[i], 1, "na\0me", 6);
 
 		assert_int_equal(decode_error(&m), -EINVAL);
 	}
