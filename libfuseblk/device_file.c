@@ -279,6 +279,8 @@ static int file_discard(struct fb_device *dev, uint64_t off, uint64_t len)
 {
 	struct file_device *f = to_file(dev);
 
+	if (f->is_block && f->base % dev->sector)	/* its sectors are not the disk's */
+		return -EOPNOTSUPP;
 	if (f->is_block)
 		return block_ioctl(f->fd, BLKDISCARD, f->base + off, len);
 	return file_allocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, f->base + off, len);
@@ -297,6 +299,8 @@ static int file_zero(struct fb_device *dev, uint64_t off, uint64_t len)
 	unsigned mode = f->zero_mode;
 	int ret = -EOPNOTSUPP;
 
+	if (f->is_block && f->base % dev->sector)
+		return -EOPNOTSUPP;
 	if (f->is_block)
 		return block_ioctl(f->fd, BLKZEROOUT, f->base + off, len);
 	for (; mode < ZERO_MODES && ret == -EOPNOTSUPP; mode++) {
@@ -332,7 +336,7 @@ static bool block_can_discard(dev_t rdev)
 		"/sys/dev/block/%u:%u/../queue/discard_max_bytes",
 	};
 	char path[96];
-	uint64_t most;
+	uint64_t most = 0;
 	size_t i;
 
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

@@ -268,7 +268,7 @@ static int load_part(struct gzip_device *g, struct cursor *c, const struct part 
 
 static int read_part(struct gzip_device *g, const struct part *part)
 {
-	struct cursor *c;
+	struct cursor *c = NULL;
 	int ret = cached_or_cursor(g, part, &c);
 
 	if (ret)
