@@ -197,12 +197,21 @@ static int open_writable(const char *path, struct fb_report *report)
 }
 
 /* The lock on an image's bytes follows the descriptor that the driver now uses. */
-static void lock_again(int fd)
+static void lock_again(const struct remount *r, int fd)
 {
+	static struct fb_loop_info info;
+	char path[PATH_MAX];
 	struct stat st;
+	int loop;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		fb_guard_lock_bytes(fd, 0, 0, false);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	loop = fb_open_device(r->mi.dev, O_RDONLY, path, sizeof(path));
+	if (loop < 0 || fb_loop_info(loop, &info))
+		memset(&info, 0, sizeof(info));
+	fb_guard_lock_bytes(fd, info.offset, info.sizelimit, false);
+	if (loop >= 0)
+		close(loop);
 }
 
 static int offer(struct remount *r, const char *path, struct fb_report *report)
@@ -214,7 +223,7 @@ static int offer(struct remount *r, const char *path, struct fb_report *report)
 		return fd;
 	err = call(r->mi.dev, FB_CONTROL_REMOUNT_RW, r->options, fd, report);
 	if (!err)
-		lock_again(fd);
+		lock_again(r, fd);
 	close(fd);
 	return err;
 }
