@@ -28,15 +28,18 @@
 #define E2_REMOVE	127u
 #define E2_MAX_LEVEL	59u
 
+#define E2_REFUSED_TEXTS 6
+
 struct e2_options {
 	uint64_t sb;			/* superblock, in 1 KiB units; 0: the usual place */
 	uint64_t resuid, resgid;	/* UINT64_MAX: as in the superblock */
 	int errors;			/* enum fuseblk_errors, or -1: as in the superblock */
 	int grpid, minixdf, discard, norecovery;	/* grpid, discard: -1 as in the superblock; resolved in e2_super.options */
 	int acl, user_xattr;		/* default on */
-	int nouid32;			/* owners are the low 16 bits only */
+	int nouid32;			/* owners are the low 16 bits only; -1 as in the superblock */
+	int data, check;		/* options.c */
 	int refused;			/* index of an option that cannot be honoured, 0: none; options.c */
-	char *refused_text;		/* what followed its '=' */
+	char *refused_text[E2_REFUSED_TEXTS];	/* what followed the '=' of others */
 };
 
 /* Counters are read without the lock to choose a group; all else is guarded by it. */
@@ -96,6 +99,10 @@ struct e2_super {
 	_Atomic uint32_t next_generation;
 };
 
+#define E2_FRESH_RUNS 8
+
+struct e2_names;
+
 /* Private part of a node.  Guarded by the node lock unless said otherwise. */
 struct e2_inode {
 	struct e2_super *sb;
@@ -122,10 +129,17 @@ struct e2_inode {
 	uint8_t xattr_phase;
 	/* dir.c */
 	uint64_t dir_free_hint;		/* linear directory: block to try first for a new name */
+	uint64_t dir_probe;		/* and where to look for freed room next */
+	_Atomic(struct e2_names *) dir_names;	/* long linear directory: names.c; freed by e2_dir_unload() */
+	_Atomic bool dir_names_failed;	/* there will be no table */
 	/* map.c: the last extent found, to save tree walks; own lock because reads share the node */
 	pthread_spinlock_t map_lock;
 	struct fuseblk_extent map_cache;
 	uint64_t alloc_goal;		/* block after the last one given to this file */
+	/* map_fill.c: what map(WRITE) gave to the file and ->written has not confirmed; of fresh_epoch */
+	struct { uint32_t lblk, len; } fresh[E2_FRESH_RUNS];
+	uint32_t fresh_count;
+	uint64_t fresh_epoch;
 };
 
 static inline struct e2_super *e2_sb(struct fuseblk_volume *vol)
@@ -290,6 +304,10 @@ int e2_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *
 	      struct fuseblk_node *newdir, const char *newname, size_t newlen,
 	      struct fuseblk_node *node, struct fuseblk_node *target, uint32_t flags, const struct fuseblk_caller *who);
 int e2_readlink(struct fuseblk_volume *vol, struct fuseblk_node *node, char *buf, size_t size);
+void e2_dir_unload(struct e2_inode *dir);	/* memory that hangs on a directory; for e2_unload() */
+/* Slots of directories not to be used again in this epoch: made by e2_open(), freed by e2_close() (also when there are none). */
+int e2_held_new(struct e2_super *sb);
+void e2_held_free(struct e2_super *sb);
 
 /* ---- xattr*.c, acl.c, ioctl.c --------------------------------------------- */
 ssize_t e2_getxattr(struct fuseblk_volume *vol, struct fuseblk_node *node, const char *name, void *value, size_t size);
