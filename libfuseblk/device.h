@@ -80,8 +80,10 @@ int fb_device_adopt_fd(int fd);
 /*
  * A block device or image file on @fd, which the device owns from now on,
  * also on failure (moved above 2 if need be).  Switched to O_DIRECT where the
- * file allows and @offset and the size suit it; else through the page cache.  Read-only if @read_only, if fd
- * is not open for writing, or BLKROGET says so.  @sizelimit 0: to the end.
+ * file allows and @offset and the size suit it (and with it whatever else
+ * shares the open file description); else through the page cache.  Read-only
+ * if @read_only, if fd is not open for writing, or BLKROGET says so.
+ * @sizelimit 0: to the end.
  * Returns 0, -EINVAL (offset past the end or not a multiple of 512), -ENODEV
  * (neither file nor block device), -errno of fstat/ioctl.
  */

@@ -214,6 +214,15 @@ static int loop_open(int fd, uint32_t sector)
 	return loop;
 }
 
+/* Not dup(): the device's descriptor may become a direct one. */
+static int reopen(int fd, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
 /* ------------------------------------------------------------------ */
 /* Every place for an image against a model                             */
 /* ------------------------------------------------------------------ */
@@ -304,7 +313,7 @@ static void check_file(const struct place *place, int file, const uint8_t *befor
 
 static void run_place(const struct place *place, uint64_t seed)
 {
-	uint8_t *before = malloc(place->size), *model = malloc(place->size), *buf;
+	uint8_t *before = malloc(place->size), *model = malloc(place->size), *buf = NULL;
 	int file = test_file(place->dir, place->size), fd = -1, i;
 	struct fb_device *dev;
 	uint64_t size = place->size - place->offset;
@@ -313,7 +322,7 @@ static void run_place(const struct place *place, uint64_t seed)
 	assert_int_equal(posix_memalign((void **)&buf, 4096, place->size + 8192), 0);
 	test_fill(before, place->size, seed, 50);
 	assert_int_equal(pwrite(file, before, place->size, 0), place->size);
-	fd = place->loop_sector ? loop_open(file, place->loop_sector) : dup(file);
+	fd = place->loop_sector ? loop_open(file, place->loop_sector) : reopen(file, O_RDWR);
 	if (fd < 0)
 		goto out;
 	assert_int_equal(fb_device_open_file(fd, place->offset, place->sizelimit, false, &dev), 0);
@@ -388,12 +397,13 @@ static void test_sizelimit_past_end(void **state)
 
 static void test_fd_is_moved(void **state)
 {
-	int saved = fcntl(0, F_DUPFD_CLOEXEC, 10), file = test_file("/dev/shm", 8192);
+	int saved = fcntl(0, F_DUPFD_CLOEXEC, 10), file = test_file(NULL, 8192);
 	struct fb_device *dev;
 	uint8_t byte = 0;
 
 	(void)state;
-	assert_int_equal(dup2(file, 0), 0);
+	close(0);
+	assert_int_equal(reopen(file, O_RDWR), 0);
 	assert_int_equal(fb_device_open_file(0, 0, 0, false, &dev), 0);
 	assert_int_equal(fcntl(0, F_GETFD), -1);
 	assert_int_equal(fb_device_write(dev, "z", 1, 77), 0);
@@ -405,14 +415,6 @@ static void test_fd_is_moved(void **state)
 		dup2(saved, 0);
 		close(saved);
 	}
-}
-
-static int reopen(int fd, int flags)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_CLOEXEC);
 }
 
 static void test_make_writable(void **state)
@@ -475,7 +477,7 @@ static void check_truncated(const char *dir)
 	struct fb_device *dev;
 	uint8_t buf[8192];
 
-	assert_int_equal(fb_device_open_file(dup(file), 0, 0, false, &dev), 0);
+	assert_int_equal(fb_device_open_file(reopen(file, O_RDWR), 0, 0, false, &dev), 0);
 	assert_int_equal(ftruncate(file, 16384), 0);
 	assert_int_equal(fb_device_read(dev, buf, 8192, 8192), 0);
 	assert_int_equal(fb_device_read(dev, buf, 8192, 12288), -EIO);
@@ -526,7 +528,7 @@ static void test_zero_keeps_size_and_frees(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(fb_device_open_file(dup(file), 0, 0, false, &dev), 0);
+	assert_int_equal(fb_device_open_file(reopen(file, O_RDWR), 0, 0, false, &dev), 0);
 	assert_int_equal(fb_device_write(dev, "x", 1, 4 * MIB - 1), 0);
 	assert_int_equal(fb_device_zero(dev, 0, MIB), 0);
 	assert_int_equal(fb_device_discard(dev, 0, 4 * MIB), 0);
