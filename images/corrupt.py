@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 
-work, out = sys.argv[1:3]
+work, out = map(os.path.abspath, sys.argv[1:3])
 want = sys.argv[3:]
 BS = 1024
 SB = 1024
