@@ -67,7 +67,7 @@ int fb_driver_find(struct fb_driver_process *drv, const char *type, const char *
 	if (access(drv->path, X_OK) == 0)
 		return 0;
 	return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
-		       "%s: it holds %s, and the driver for that, %s, cannot be run (%s); install it, or use the kernel's with \"mount -t %s\"",
+		       "%s: the driver for %s, %s, cannot be run (%s); install it, or use the kernel's with \"mount -t %s\"",
 		       source, type, drv->path, strerror(errno), type);
 }
 
@@ -100,8 +100,9 @@ static int open_log(const struct fb_mount_options *o, bool foreground, struct fb
 		return fd >= 0 ? fd : fb_fail_errno(report, FB_EXIT_FAIL, -errno,
 						    "log=%s: cannot be opened", o->log);
 	}
-	fd = foreground ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) : connect_syslog();
-	if (fd < 0)
+	/* In the foreground the driver writes to standard error anyway. */
+	fd = foreground ? -1 : connect_syslog();
+	if (fd < 0 && !foreground)
 		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -313,9 +313,10 @@ static int serve_and_attach(struct mounting *m)
 	int err = check_dev(m);
 
 	if (!err)
-		fb_kmount_tune(m->kernel.dev);
-	if (!err)
 		err = fb_driver_wait_serving(&m->driver, m->kernel.dev, &m->report);
+	/* After INIT, which lowers what it finds. */
+	if (!err)
+		fb_kmount_tune(m->kernel.dev);
 	if (!err)
 		err = enter(m, m->ns_fd);
 	if (!err)

@@ -121,6 +121,23 @@ static int open_file(struct fb_source *src, struct fb_report *report)
 	return 0;
 }
 
+/* It was opened for writing and cannot be written: the driver gets no writable descriptor. */
+static int give_up_writing(struct fb_source *src, const char *why, struct fb_report *report)
+{
+	int fd;
+
+	if (src->read_only)
+		return 0;
+	fd = fb_reopen(src->fd, O_RDONLY);
+	if (fd < 0)
+		return open_failed(src, fd, report);
+	close(src->fd);
+	src->fd = fd;
+	src->read_only = true;
+	snprintf(src->why_read_only, sizeof(src->why_read_only), "%.120s %s", src->name, why);
+	return 0;
+}
+
 static int block_geometry(struct fb_source *src, struct fb_report *report)
 {
 	int read_only = 0, sector = 512;
@@ -129,12 +146,7 @@ static int block_geometry(struct fb_source *src, struct fb_report *report)
 	    ioctl(src->fd, BLKROGET, &read_only))
 		return fb_fail_errno(report, FB_EXIT_FAIL, -errno, "%s: its size cannot be found", src->name);
 	src->sector = (uint32_t)sector;
-	if (read_only && !src->read_only) {
-		snprintf(src->why_read_only, sizeof(src->why_read_only),
-			 "%.120s is write-protected", src->name);
-		src->read_only = true;
-	}
-	return 0;
+	return read_only ? give_up_writing(src, "is write-protected", report) : 0;
 }
 
 static int geometry(struct fb_source *src, const struct stat *st, struct fb_report *report)
@@ -147,11 +159,7 @@ static int geometry(struct fb_source *src, const struct stat *st, struct fb_repo
 		return 0;
 	src->kind = FB_DEVICE_GZIP;
 	src->device_size = 0;
-	if (!src->read_only)
-		snprintf(src->why_read_only, sizeof(src->why_read_only),
-			 "%.120s is a gzip image, which can only be read", src->name);
-	src->read_only = true;
-	return 0;
+	return give_up_writing(src, "is a gzip image, which can only be read", report);
 }
 
 /* offset= and sizelimit= against the size; a limit past the end is the end. */
