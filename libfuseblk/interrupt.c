@@ -11,12 +11,19 @@
  * nothing more is said.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include "interrupt.h"
 #include "session.h"
 #include "worker.h"
 
-#define MOST_ANSWERS 8
+#define MOST_ANSWERS	8
+#define LOOK_AGAIN_NS	20000000u
 
 static bool interrupt_worker(struct fb_worker *worker, uint64_t unique)
 {
@@ -80,12 +87,14 @@ int fb_interrupt(struct fb_session *s, uint64_t unique)
 	return -EAGAIN;
 }
 
-void fb_interrupt_enter(struct fb_worker *worker, uint64_t unique)
+void fb_interrupt_enter(struct fb_worker *worker, uint64_t unique, uint32_t pid)
 {
 	struct fb_session *s = worker->session;
 
+	worker->pid = pid;
+	worker->fatal = false;
+	worker->fatal_looked = 0;
 	pthread_mutex_lock(&worker->lock);
-	atomic_store(&worker->interrupted, false);
 	worker->unique = unique;
 	pthread_mutex_unlock(&worker->lock);
 	if (!atomic_load(&s->early_count))
@@ -105,5 +114,41 @@ void fb_interrupt_leave(struct fb_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
 	worker->unique = 0;
+	atomic_store(&worker->interrupted, false);
 	pthread_mutex_unlock(&worker->lock);
+}
+
+/*
+ * A fatal signal shows as a pending SIGKILL in each thread of its process.
+ * A thread that cannot be looked at counts as dying.
+ */
+static bool has_sigkill(uint32_t pid)
+{
+	char path[40], text[2048];
+	const char *line;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return true;
+	text[n] = '\0';
+	line = strstr(text, "\nSigPnd:");
+	return !line || (strtoull(line + 8, NULL, 16) & (1ull << (SIGKILL - 1)));
+}
+
+bool fb_interrupt_is_fatal(struct fb_worker *worker, uint64_t now)
+{
+	if (worker->fatal)
+		return true;
+	if (worker->fatal_looked && now - worker->fatal_looked < LOOK_AGAIN_NS)
+		return false;
+	worker->fatal_looked = now;
+	worker->fatal = worker->session->is_socket || has_sigkill(worker->pid);
+	return worker->fatal;
 }

@@ -69,7 +69,10 @@ struct fb_worker {
 	pthread_mutex_t lock;		/* guards the next two */
 	uint64_t unique;		/* 0: none */
 	pthread_cond_t *waiting_on;
-	_Atomic bool interrupted;
+	_Atomic bool interrupted;	/* an INTERRUPT came; whether it is fatal is for fb_interrupted() to see */
+	bool fatal;			/* own thread only: it was; see fb_interrupt_is_fatal() */
+	uint64_t fatal_looked;		/* own thread only: when that was last looked at, ns */
+	uint32_t pid;			/* own thread only: the caller's thread */
 	bool final;			/* own thread only: closing the volume, which nothing interrupts */
 	uint64_t lookups[FB_MAX_LOOKUPS];	/* inodes whose count this request raised */
 	unsigned lookup_count;
@@ -93,6 +96,7 @@ struct fb_session {
 	_Atomic bool initialised;
 	_Atomic bool ending;		/* DESTROY is being served or was: the volume is off limits */
 	_Atomic bool ended;		/* the channel is gone or DESTROY answered */
+	int result;			/* of closing the volume */
 	bool no_open, no_opendir;	/* answer ENOSYS; set by INIT */
 
 	pthread_mutex_t lock;

@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -289,10 +290,17 @@ void fb_workers_size(struct fb_session *s, unsigned threads)
 		s->readers_wanted = s->worker_max / 2;
 }
 
+static void on_wake(int sig)
+{
+	(void)sig;		/* read() returns EINTR, that is all */
+}
+
 int fb_workers_start(struct fb_session *s)
 {
+	struct sigaction wake = { .sa_handler = on_wake };
 	int err = 0;
 
+	sigaction(SIGRTMIN, &wake, NULL);
 	cond_init(&s->watchdog);
 	cond_init(&s->idle);
 	pthread_mutex_lock(&s->lock);
@@ -356,12 +364,30 @@ static void watch(struct fb_session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* A worker that sits in read() hears of an end that did not come from the channel by a signal. */
+static void join_worker(struct fb_worker *worker)
+{
+	struct timespec until;
+
+	for (;;) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 100000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		if (pthread_timedjoin_np(worker->thread, NULL, &until) != ETIMEDOUT)
+			return;
+		pthread_kill(worker->thread, SIGRTMIN);
+	}
+}
+
 void fb_workers_run(struct fb_session *s)
 {
 	watch(s);
 	/* No worker is created once ended is set, which was under the lock. */
 	for (unsigned i = 0; i < s->worker_count; i++)
-		pthread_join(s->workers[i]->thread, NULL);
+		join_worker(s->workers[i]);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		free_worker(s->workers[i]);
 	s->worker_count = 0;
@@ -436,7 +462,9 @@ bool fb_interrupted(void)
 {
 	if (!self || self->final)
 		return false;
-	return atomic_load(&self->interrupted) || atomic_load(&self->session->ended);
+	if (atomic_load(&self->session->ended))
+		return true;
+	return atomic_load(&self->interrupted) && fb_interrupt_is_fatal(self, now_ns());
 }
 
 static void set_waiting(struct fb_worker *worker, pthread_cond_t *cond)

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * op_attr.c: GETATTR, STATX, SETATTR.
+ *
+ * SETATTR is one change: permission by inode flags, then the size, then the
+ * rest through one ->setattr.  Owners change as on the kernel's own
+ * filesystems: set-id bits of what is not a directory go, whoever asks.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include "data.h"
+#include "op.h"
+#include "proto.h"
+
+int fb_op_getattr(struct fb_request *req)
+{
+	struct fuseblk_node *node;
+	int err = fb_req_node(req, 0, &node);
+
+	if (err)
+		return err;
+	err = fb_node_getattr(node, &req->out.attr);
+	fb_node_put(node);
+	return err;
+}
+
+int fb_op_statx(struct fb_request *req)
+{
+	return fb_op_getattr(req);
+}
+
+/* What ->setattr gets beside the size: @attr has the present state and gets the new one. Returns FUSEBLK_SET_*. */
+static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
+{
+	uint32_t valid = req->in.setattr.valid, set = 0;
+	struct timespec now = fb_time_now(req->vol);
+	bool sized = valid & FATTR_SIZE;
+
+	if (valid & FATTR_MODE) {
+		attr->mode = (attr->mode & S_IFMT) | (req->in.setattr.mode & 07777);
+		set |= FUSEBLK_SET_MODE;
+	}
+	if (valid & FATTR_UID) {
+		attr->uid = req->in.setattr.uid;
+		set |= FUSEBLK_SET_UID;
+	}
+	if (valid & FATTR_GID) {
+		attr->gid = req->in.setattr.gid;
+		set |= FUSEBLK_SET_GID;
+	}
+	if (valid & (FATTR_ATIME | FATTR_ATIME_NOW)) {
+		attr->atime = valid & FATTR_ATIME_NOW ? now : req->in.setattr.atime;
+		set |= FUSEBLK_SET_ATIME;
+	}
+	if (valid & (FATTR_MTIME | FATTR_MTIME_NOW)) {
+		attr->mtime = valid & FATTR_MTIME_NOW ? now : req->in.setattr.mtime;
+		set |= FUSEBLK_SET_MTIME;
+	} else if (sized) {
+		attr->mtime = now;
+		set |= FUSEBLK_SET_MTIME;
+	}
+	if (!set && !(valid & (FATTR_CTIME | FATTR_KILL_SUIDGID)))
+		return 0;
+	attr->ctime = valid & FATTR_CTIME ? req->in.setattr.ctime : now;
+	return set | FUSEBLK_SET_CTIME;
+}
+
+static uint32_t kill_bits(uint32_t mode)
+{
+	return S_ISUID | (mode & S_IXGRP ? S_ISGID : 0);
+}
+
+/* Set-id bits that go: with a new owner, or where the kernel says so. */
+static uint32_t plan_kill(uint32_t valid, uint32_t set, struct fuseblk_attr *attr)
+{
+	bool owner = valid & (FATTR_UID | FATTR_GID);
+
+	if (S_ISDIR(attr->mode) || (valid & FATTR_MODE))
+		return set;
+	if (!owner && !(valid & FATTR_KILL_SUIDGID))
+		return set;
+	if (!(attr->mode & kill_bits(attr->mode)))
+		return set;
+	attr->mode &= ~kill_bits(attr->mode);
+	return set | FUSEBLK_SET_MODE;
+}
+
+static int resize(struct fb_request *req, struct fuseblk_node *node, const struct fuseblk_attr *attr)
+{
+	if (S_ISDIR(attr->mode))
+		return -EISDIR;
+	if (!S_ISREG(attr->mode))
+		return -EINVAL;
+	if (req->in.setattr.size > req->vol->info.max_file_size)
+		return -EFBIG;
+	return fb_data_resize_locked(node, req->in.setattr.size);
+}
+
+static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
+{
+	struct fuseblk_volume *vol = req->vol;
+	uint32_t valid = req->in.setattr.valid, set;
+	struct fuseblk_attr attr;
+	int err = vol->ops->getattr(vol, node, &attr);
+
+	if (!err)
+		err = fb_permit_setattr(&attr, valid);
+	if (!err && (valid & FATTR_SIZE))
+		err = resize(req, node, &attr);
+	if (err)
+		return err;
+	set = plan_kill(valid, plan(req, &attr), &attr);
+	if (set)
+		err = vol->ops->setattr(vol, node, set, &attr);
+	return err ? err : vol->ops->getattr(vol, node, &req->out.attr);
+}
+
+int fb_op_setattr(struct fb_request *req)
+{
+	struct fuseblk_node *node;
+	int err = fb_req_node(req, 0, &node);
+
+	if (err)
+		return err;
+	err = fb_node_wrlock(node);
+	if (err)
+		goto put;
+	err = fb_volume_change_begin(req->vol);
+	if (!err) {
+		err = setattr_locked(req, node);
+		fuseblk_node_changed(node);
+		fb_volume_change_end(req->vol);
+	}
+	fb_node_unlock(node);
+put:
+	fb_node_put(node);
+	if (!err && req->vol->options.sync)
+		err = fb_commit(req->vol->cache);
+	return err;
+}
