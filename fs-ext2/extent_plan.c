@@ -38,7 +38,7 @@ struct e2_plan {
 	struct e2_path *path;
 	struct fuseblk_buf *made[MADE_MAX];
 	unsigned made_count;
-	uint64_t gone[E2_EXT_DEPTH + 2];
+	struct fuseblk_buf *gone[E2_EXT_DEPTH + 1];	/* the path's */
 	unsigned gone_count;
 	struct edit edit[E2_EXT_DEPTH + 1];	/* by level; [0] unused */
 	bool root_changed;
@@ -122,7 +122,7 @@ static void go_up(const struct e2_plan *plan, struct step *s, unsigned remove, u
 
 static void set_gone(struct e2_plan *plan, const struct e2_level *lv)
 {
-	plan->gone[plan->gone_count++] = lv->buf->block;
+	plan->gone[plan->gone_count++] = lv->buf;
 }
 
 static void set_edit(struct e2_plan *plan, unsigned level, uint8_t *list, unsigned count)

@@ -144,7 +144,7 @@ static int own_level(struct e2_tx *tx, struct ind_path *path, unsigned l)
 	if (r)
 		return r;
 	fuseblk_buf_write(copy, E2_FRESH, 0, old->data, tx->ei->sb->block_size);
-	e2_node_gone(tx, old->block);
+	e2_node_gone(tx, old);
 	fuseblk_buf_put(old);
 	path->buf[l] = copy;
 	set_pointers(tx, path, l - 1, path->slot[l - 1], 1, (uint32_t)copy->block);
@@ -228,7 +228,7 @@ static int remove_slots(struct e2_tx *tx, struct ind_path *path, unsigned from, 
 		return err;
 	err = free_pointers(tx, path, l, from, to);
 	while (l && rest_is_zero(tx->ei, path, l, from, to)) {
-		e2_node_gone(tx, path->buf[l]->block);
+		e2_node_gone(tx, path->buf[l]);
 		l--;
 		from = path->slot[l];
 		to = from + 1;

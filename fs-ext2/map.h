@@ -87,8 +87,8 @@ unsigned e2_node_phase(const struct e2_tx *tx, struct fuseblk_buf *buf);
 /* A new, zeroed map block, counted in i_blocks.  Undo: e2_node_undo, which also puts it. Returns as e2_blocks_alloc, or -EFBIG. */
 int e2_node_new(struct e2_tx *tx, struct fuseblk_buf **out);
 void e2_node_undo(struct e2_tx *tx, struct fuseblk_buf *buf);
-/* Map block @block is no longer part of the map. */
-void e2_node_gone(struct e2_tx *tx, uint64_t block);
+/* Map block @buf is no longer part of the map; the reference stays the caller's. */
+void e2_node_gone(struct e2_tx *tx, struct fuseblk_buf *buf);
 /* Data blocks are no longer part of the map.  Returns 0, or -EUCLEAN when more was freed than there is. */
 int e2_data_gone(struct e2_tx *tx, uint64_t pblk, uint64_t len);
 bool e2_list_has(const struct e2_block_list *list, uint64_t block);

@@ -150,18 +150,20 @@ void e2_node_undo(struct e2_tx *tx, struct fuseblk_buf *buf)
 	fuseblk_buf_forget(ei->sb->vol, block);
 }
 
-void e2_node_gone(struct e2_tx *tx, uint64_t block)
+void e2_node_gone(struct e2_tx *tx, struct fuseblk_buf *buf)
 {
 	struct e2_inode *ei = tx->ei;
+	bool unseen = e2_node_phase(tx, buf) == E2_FRESH;
 
 	uncount(ei, 1);
 	tx->freed++;
 	if (tx->copy) {
-		tx->gone.block[tx->gone.count++] = block;
+		tx->gone.block[tx->gone.count++] = buf->block;
 		return;
 	}
-	e2_blocks_free(ei->sb, block, 1);
-	fuseblk_buf_forget(ei->sb->vol, block);
+	e2_blocks_free(ei->sb, buf->block, 1);
+	if (unseen)	/* else images of earlier phases lead to it: it must be written */
+		fuseblk_buf_forget(ei->sb->vol, buf->block);
 }
 
 int e2_data_gone(struct e2_tx *tx, uint64_t pblk, uint64_t len)
@@ -174,7 +176,7 @@ int e2_data_gone(struct e2_tx *tx, uint64_t pblk, uint64_t len)
 		return 0;
 	}
 	e2_blocks_free(ei->sb, pblk, len);
-	for (uint64_t i = 0; i < len && !S_ISREG(ei->mode); i++)
+	for (uint64_t i = 0; i < len && !S_ISREG(ei->mode) && tx_phase(tx) == E2_FRESH; i++)
 		fuseblk_buf_forget(ei->sb->vol, pblk + i);
 	tx->freed += len;
 	if (tx->freed > ei->sb->blocks_count)
