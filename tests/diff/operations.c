@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* operations.c: the operations of the differential test, one function each. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "diff.h"
+
+static uint8_t pattern[2 * IO_MAX];
+
+static const uint8_t *data_for(const struct step *s)
+{
+	if (!pattern[1])
+		for (size_t i = 0; i < sizeof(pattern); i++)
+			pattern[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + 1);
+	return pattern + s->number[0] % IO_MAX;
+}
+
+static int open_slot(struct side *side, const struct step *s)
+{
+	int fd = side->files[s->slot];
+
+	if (fd < 0)
+		errno = EBADF;
+	return fd;
+}
+
+/* The path through /proc for calls that take no directory descriptor. */
+static const char *full(struct side *side, const char *path, char *buf, size_t size)
+{
+	snprintf(buf, size, "/proc/self/fd/%d/%s", side->dir, path);
+	return buf;
+}
+
+static void op_create(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int flags[] = { O_RDWR | O_CREAT, O_RDWR | O_CREAT | O_EXCL, O_WRONLY | O_CREAT | O_TRUNC,
+				     O_RDWR | O_CREAT | O_APPEND };
+	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 4] | O_NOFOLLOW | O_NONBLOCK, s->number[1] & 07777);
+
+	see_result(out, fd < 0 ? -1 : 0);
+	if (fd < 0)
+		return;
+	if (side->files[s->slot] >= 0)
+		close(side->files[s->slot]);
+	side->files[s->slot] = fd;
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_open(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int flags[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_RDWR | O_APPEND };
+	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 5] | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	see_result(out, fd < 0 ? -1 : 0);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return;
+	}
+	if (side->files[s->slot] >= 0)
+		close(side->files[s->slot]);
+	side->files[s->slot] = fd;
+}
+
+static void op_close(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	see_result(out, fd < 0 ? -1 : close(fd));
+	side->files[s->slot] = -1;
+}
+
+static void op_tmpfile(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = openat(side->dir, s->path[0], O_RDWR | O_TMPFILE, s->number[1] & 0777);
+
+	see_result(out, fd < 0 ? -1 : 0);
+	if (fd < 0)
+		return;
+	if (side->files[s->slot] >= 0)
+		close(side->files[s->slot]);
+	side->files[s->slot] = fd;
+}
+
+static void op_link_open(struct side *side, const struct step *s, struct outcome *out)
+{
+	char proc[64];
+	int fd = open_slot(side, s);
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	see_result(out, fd < 0 ? -1 : linkat(AT_FDCWD, proc, side->dir, s->path[0], AT_SYMLINK_FOLLOW));
+}
+
+static void op_mkdir(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, mkdirat(side->dir, s->path[0], s->number[1] & 03777));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_rmdir(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, unlinkat(side->dir, s->path[0], AT_REMOVEDIR));
+}
+
+static void op_unlink(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, unlinkat(side->dir, s->path[0], 0));
+}
+
+static void op_rename(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const unsigned flags[] = { 0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT };
+	unsigned f = flags[s->number[0] % 6];
+
+	see_result(out, syscall(SYS_renameat2, side->dir, s->path[0], side->dir, s->path[1], f));
+	see_stat(out, side->dir, s->path[0]);
+	see_stat(out, side->dir, s->path[1]);
+}
+
+static void op_link(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, linkat(side->dir, s->path[0], side->dir, s->path[1], 0));
+	see_stat(out, side->dir, s->path[1]);
+}
+
+static void op_symlink(struct side *side, const struct step *s, struct outcome *out)
+{
+	char target[4200];
+	size_t len = s->number[0] % 5 ? 1 + s->number[1] % 120 : 1 + s->number[1] % 4200;
+
+	memset(target, 'x', sizeof(target));
+	target[len < sizeof(target) ? len : sizeof(target) - 1] = 0;
+	see_result(out, symlinkat(target, side->dir, s->path[0]));
+}
+
+static void op_readlink(struct side *side, const struct step *s, struct outcome *out)
+{
+	char target[8192];
+	ssize_t n = readlinkat(side->dir, s->path[0], target, sizeof(target));
+
+	see_result(out, n);
+	see_bytes(out, target, n > 0 ? (size_t)n : 0);
+}
+
+static void op_mknod(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const mode_t kinds[] = { S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFREG };
+
+	see_result(out, mknodat(side->dir, s->path[0], kinds[s->number[0] % 5] | (s->number[1] & 0777),
+				makedev(1000 + s->number[2] % 300, s->number[3] % 70000)));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_write(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	see_result(out, fd < 0 ? -1 : pwrite(fd, data_for(s), s->len % IO_MAX, (off_t)s->off));
+}
+
+static void op_append(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	see_result(out, fd < 0 ? -1 : write(fd, data_for(s), s->len % 9000));
+}
+
+static void op_read(struct side *side, const struct step *s, struct outcome *out)
+{
+	static uint8_t buf[IO_MAX];
+	int fd = open_slot(side, s);
+	ssize_t n = fd < 0 ? -1 : pread(fd, buf, s->len % IO_MAX, (off_t)s->off);
+
+	see_result(out, n);
+	see_bytes(out, buf, n > 0 ? (size_t)n : 0);
+}
+
+static void op_mmap_write(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+	struct stat st;
+	size_t len = 1 + s->len % 20000;
+	uint8_t *p;
+
+	if (fd < 0 || fstat(fd, &st) || st.st_size < (off_t)(65536 + len)) {
+		see(out, "too small\n");
+		return;
+	}
+	p = mmap(NULL, 65536 + len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	see_result(out, p == MAP_FAILED ? -1 : 0);
+	if (p == MAP_FAILED)
+		return;
+	memcpy(p + s->number[1] % 65536, data_for(s), len);
+	munmap(p, 65536 + len);
+}
+
+static void op_truncate(struct side *side, const struct step *s, struct outcome *out)
+{
+	char buf[256];
+
+	see_result(out, truncate(full(side, s->path[0], buf, sizeof(buf)), (off_t)s->off));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_ftruncate(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	see_result(out, fd < 0 ? -1 : ftruncate(fd, (off_t)s->off));
+}
+
+static void op_fallocate(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int modes[] = { 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				     FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE };
+	int fd = open_slot(side, s);
+	struct stat st;
+
+	see_result(out, fd < 0 ? -1 : fallocate(fd, modes[s->number[0] % 5], (off_t)s->off, (off_t)(s->len % (4 * IO_MAX))));
+	if (fd >= 0 && !fstat(fd, &st))
+		see(out, "size %lld\n", (long long)st.st_size);
+}
+
+static void op_seek(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	if (fd >= 0)
+		fsync(fd);	/* what is still in the page cache is a hole to one and data to the other */
+	see_result(out, fd < 0 ? -1 : lseek(fd, (off_t)s->off, s->number[0] % 2 ? SEEK_DATA : SEEK_HOLE));
+}
+
+static void op_copy(struct side *side, const struct step *s, struct outcome *out)
+{
+	int from = side->files[s->slot], to = side->files[(s->slot + 1) % OPEN_FILES];
+	off_t at_from = (off_t)s->off, at_to = (off_t)(s->number[0] % 500000);
+
+	errno = EBADF;
+	see_result(out, from < 0 || to < 0 ? -1 : copy_file_range(from, &at_from, to, &at_to, s->len % IO_MAX, 0));
+}
+
+static void op_fsync(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = open_slot(side, s);
+
+	see_result(out, fd < 0 ? -1 : s->number[0] % 2 ? fsync(fd) : fdatasync(fd));
+}
+
+static void op_chmod(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, fchmodat(side->dir, s->path[0], s->number[0] & 07777, 0));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_chown(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const uid_t ids[] = { 0, 1000, 1001, 70000, (uid_t)-1 };
+
+	see_result(out, fchownat(side->dir, s->path[0], ids[s->number[0] % 5], ids[s->number[1] % 5],
+				 AT_SYMLINK_NOFOLLOW));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_utimens(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const time_t when[] = { 0, 1, 86400, 1000000000, 2147483648, 4294967296, 15032385535, -1000000 };
+	struct timespec t[2] = { { when[s->number[0] % 8], s->number[2] % 1000000000 },
+				 { when[s->number[1] % 8], s->number[3] % 1000000000 } };
+	struct stat st;
+
+	see_result(out, utimensat(side->dir, s->path[0], t, AT_SYMLINK_NOFOLLOW));
+	if (!out->error && !fstatat(side->dir, s->path[0], &st, AT_SYMLINK_NOFOLLOW))
+		see(out, "%lld.%ld %lld.%ld\n", (long long)st.st_atim.tv_sec, st.st_atim.tv_nsec,
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+static const char *xattr_name(const struct step *s)
+{
+	static const char *const names[] = { "user.a", "user.longer-name", "trusted.t", "security.s", "user.",
+					     "system.posix_acl_access", "strange.x", "user.b" };
+
+	return names[s->number[0] % 8];
+}
+
+static void op_setxattr(struct side *side, const struct step *s, struct outcome *out)
+{
+	char buf[256];
+	size_t len = s->number[1] % 4 ? s->number[2] % 200 : s->number[2] % 5000;
+
+	see_result(out, lsetxattr(full(side, s->path[0], buf, sizeof(buf)), xattr_name(s), data_for(s), len,
+				  (int)(s->number[3] % 6 == 1 ? XATTR_CREATE : s->number[3] % 6 == 2 ? XATTR_REPLACE : 0)));
+}
+
+static void op_getxattr(struct side *side, const struct step *s, struct outcome *out)
+{
+	char buf[256], value[8192];
+	ssize_t n = lgetxattr(full(side, s->path[0], buf, sizeof(buf)), xattr_name(s), value,
+			      s->number[3] % 3 ? sizeof(value) : s->number[3] % 100);
+
+	see_result(out, n);
+	see_bytes(out, value, n > 0 && s->number[3] % 3 ? (size_t)n : 0);
+}
+
+static int by_string(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void op_listxattr(struct side *side, const struct step *s, struct outcome *out)
+{
+	char buf[256], names[8192], *sorted[128];
+	ssize_t n = llistxattr(full(side, s->path[0], buf, sizeof(buf)), names, sizeof(names));
+	size_t count = 0;
+
+	see_result(out, n);
+	for (char *p = names; n > 0 && p < names + n && count < 128; p += strlen(p) + 1)
+		sorted[count++] = p;
+	qsort(sorted, count, sizeof(*sorted), by_string);
+	for (size_t i = 0; i < count; i++)
+		see(out, "%s\n", sorted[i]);
+}
+
+static void op_removexattr(struct side *side, const struct step *s, struct outcome *out)
+{
+	char buf[256];
+
+	see_result(out, lremovexattr(full(side, s->path[0], buf, sizeof(buf)), xattr_name(s)));
+}
+
+static void op_set_acl(struct side *side, const struct step *s, struct outcome *out)
+{
+	struct entry { uint16_t tag, perm; uint32_t id; } __attribute__((packed));
+	struct { uint32_t version; struct entry e[5]; } __attribute__((packed)) acl = { 2, {
+		{ 1, s->number[0] & 7, 0xffffffff }, { 2, s->number[1] & 7, 1001 },
+		{ 4, s->number[2] & 7, 0xffffffff }, { 16, s->number[3] & 7, 0xffffffff },
+		{ 32, (s->number[0] >> 3) & 7, 0xffffffff } } };
+	char buf[256];
+
+	see_result(out, setxattr(full(side, s->path[0], buf, sizeof(buf)),
+				 s->number[0] & 64 ? "system.posix_acl_default" : "system.posix_acl_access",
+				 &acl, sizeof(acl), 0));
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_flags(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int flags[] = { 0, FS_NODUMP_FL, FS_NOATIME_FL, FS_SYNC_FL, FS_APPEND_FL, FS_IMMUTABLE_FL };
+	int fd = openat(side->dir, s->path[0], O_RDONLY | O_NOFOLLOW | O_NONBLOCK), old = 0, new;
+
+	if (fd < 0) {
+		see_result(out, -1);
+		return;
+	}
+	see_result(out, ioctl(fd, FS_IOC_GETFLAGS, &old));
+	old &= ~(FS_EXTENT_FL | FS_INDEX_FL | FS_HUGE_FILE_FL);	/* how it is stored, not what it is */
+	see(out, "flags %x\n", old);
+	new = flags[s->number[0] % 6];
+	if (!out->error) {
+		int keep = 0;
+
+		ioctl(fd, FS_IOC_GETFLAGS, &keep);
+		new |= keep & (FS_EXTENT_FL | FS_INDEX_FL | FS_HUGE_FILE_FL);
+		see_result(out, ioctl(fd, FS_IOC_SETFLAGS, &new));
+	}
+	close(fd);
+}
+
+static void op_list(struct side *side, const struct step *s, struct outcome *out)
+{
+	int fd = openat(side->dir, s->path[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	char *names[1024];
+	struct dirent *e;
+	size_t n = 0;
+	DIR *d;
+
+	see_result(out, fd < 0 ? -1 : 0);
+	if (fd < 0)
+		return;
+	d = fdopendir(fd);
+	while (n < 1024 && (e = readdir(d))) {
+		char item[300];
+
+		snprintf(item, sizeof(item), "%s %d", e->d_name, e->d_type);
+		names[n++] = strdup(item);
+	}
+	closedir(d);
+	qsort(names, n, sizeof(*names), by_string);
+	for (size_t i = 0; i < n; i++) {
+		see_bytes(out, names[i], strlen(names[i]) + 1);
+		if (n < 40)
+			see(out, "%s\n", names[i]);
+		free(names[i]);
+	}
+	see(out, "%zu names\n", n);
+}
+
+static void op_stat(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_access(struct side *side, const struct step *s, struct outcome *out)
+{
+	see_result(out, faccessat(side->dir, s->path[0], (int)(s->number[0] & 7), AT_EACCESS));
+}
+
+static void op_many(struct side *side, const struct step *s, struct outcome *out)
+{
+	unsigned base = s->number[0] % 200, count = s->number[1] % 60;
+	long done = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		char path[256];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/file-with-a-rather-long-name-%u", s->path[0], base + i);
+		if (s->number[2] % 3) {
+			fd = openat(side->dir, path, O_CREAT | O_WRONLY, 0644);
+			done += fd >= 0;
+			if (fd >= 0)
+				close(fd);
+		} else {
+			done += !unlinkat(side->dir, path, 0);
+		}
+	}
+	see_result(out, done);
+}
+
+const struct operation operations[] = {
+	{ "create", 14, op_create },	   { "open", 8, op_open },	     { "close", 4, op_close },
+	{ "tmpfile", 2, op_tmpfile },	   { "link-open", 2, op_link_open }, { "mkdir", 8, op_mkdir },
+	{ "rmdir", 5, op_rmdir },	   { "unlink", 8, op_unlink },	     { "rename", 12, op_rename },
+	{ "link", 6, op_link },		   { "symlink", 4, op_symlink },     { "readlink", 3, op_readlink },
+	{ "mknod", 3, op_mknod },	   { "write", 16, op_write },	     { "append", 8, op_append },
+	{ "read", 10, op_read },	   { "mmap", 3, op_mmap_write },     { "truncate", 4, op_truncate },
+	{ "ftruncate", 5, op_ftruncate },  { "fallocate", 8, op_fallocate }, { "seek", 4, op_seek },
+	{ "copy", 4, op_copy },		   { "fsync", 3, op_fsync },	     { "chmod", 5, op_chmod },
+	{ "chown", 5, op_chown },	   { "utimens", 5, op_utimens },     { "setxattr", 7, op_setxattr },
+	{ "getxattr", 4, op_getxattr },	   { "listxattr", 3, op_listxattr }, { "removexattr", 3, op_removexattr },
+	{ "acl", 4, op_set_acl },	   { "flags", 4, op_flags },	     { "list", 5, op_list },
+	{ "stat", 6, op_stat },		   { "access", 3, op_access },	     { "many", 3, op_many },
+};
+const unsigned operation_count = sizeof(operations) / sizeof(operations[0]);
