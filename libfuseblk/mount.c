@@ -416,10 +416,23 @@ static int catch_signals(struct mounting *m, sigset_t *old)
 	sigaddset(&set, SIGQUIT);
 	if (sigprocmask(SIG_BLOCK, &set, old))
 		return -errno;
-	m->driver.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (m->driver.signal_fd < 0)
-		return fb_fail_errno(&m->report, FB_EXIT_SYSTEM, -errno, "no signal descriptor");
-	return 0;
+	m->driver.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->driver.signal_fd >= 0)
+		return 0;
+	fb_fail_errno(&m->report, FB_EXIT_SYSTEM, -errno, "no signal descriptor");
+	sigprocmask(SIG_SETMASK, old, NULL);
+	return -EMFILE;
+}
+
+/* What was caught has been acted on, or came too late to matter. */
+static void release_signals(struct mounting *m, const sigset_t *old)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->driver.signal_fd, &info, sizeof(info)) > 0)
+		;
+	close(m->driver.signal_fd);
+	sigprocmask(SIG_SETMASK, old, NULL);
 }
 
 /* A driver in the foreground: until it ends. A signal unmounts. */
@@ -455,8 +468,7 @@ static int run(struct mounting *m)
 	err = mount_at_target(m);
 	if (!err && m->args->foreground && !m->args->fake)
 		err = stay_with_driver(m);
-	close(m->driver.signal_fd);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	release_signals(m, &old);
 	return err;
 }
 
@@ -489,7 +501,7 @@ int fb_mount(const struct fb_mount_args *args)
 	status = !err ? FB_EXIT_OK : m->report.status ? m->report.status : FB_EXIT_FAIL;
 	if (m->report.text[0])
 		fprintf(stderr, "%s: %s\n", program_invocation_short_name, m->report.text);
-	else if (status == FB_EXIT_OK && args->verbose && !m->options.remount)
+	else if (status == FB_EXIT_OK && args->verbose && !args->fake && !m->options.remount)
 		fprintf(stderr, "%s: %s mounted on %s\n", program_invocation_short_name, args->source, args->target);
 	free(m);
 	return status;
