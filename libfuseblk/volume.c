@@ -261,7 +261,8 @@ int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 		return -ENOMEM;
 	}
 	vol->driver = driver;
-	vol->ops = driver->ops;
+	fb_operations_fill(driver->ops, &vol->filled);
+	vol->ops = &vol->filled;
 	vol->device = device;
 	vol->errors = FUSEBLK_ERRORS_REMOUNT_RO;
 	vol->commit_ms = COMMIT_MS_SYNCFS;

@@ -36,7 +36,8 @@ struct fb_options {
 
 struct fuseblk_volume {
 	const struct fuseblk_driver *driver;
-	const struct fuseblk_operations *ops;
+	const struct fuseblk_operations *ops;	/* &filled */
+	struct fuseblk_operations filled;	/* the driver's, what it leaves out replaced: operations.c */
 	void *priv;			/* the driver's */
 	void *driver_options;		/* parsed, options_size bytes */
 	struct fb_options options;
@@ -70,6 +71,8 @@ struct fuseblk_volume {
 int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 		  const char *source, const char *options,
 		  struct fuseblk_volume **out, char *error, size_t error_size);
+/* operations.c: operations that every caller may call; the optional ones of fuseblk.h stay NULL. */
+void fb_operations_fill(const struct fuseblk_operations *from, struct fuseblk_operations *to);
 /* Runs ->start in a change and commits; for rw mounts, before the first request. */
 int fb_volume_start(struct fuseblk_volume *vol);
 /* Commits, runs ->stop, commits again: the volume is clean and read-only. Idempotent. Returns the first error. */
