@@ -96,6 +96,7 @@ int fb_probe(int fd, uint64_t offset, uint64_t size, unsigned timeout_ms,
 	     struct fb_probe_result *out)
 {
 	int64_t deadline = now_ms() + timeout_ms;
+	off_t pos = lseek(fd, 0, SEEK_CUR);
 	int pipe_fds[2], ret, status;
 	pid_t pid;
 
@@ -115,6 +116,9 @@ int fb_probe(int fd, uint64_t offset, uint64_t size, unsigned timeout_ms,
 	ret = read_result(pipe_fds[0], deadline, out);
 	close(pipe_fds[0]);
 	status = reap(pid);
+	/* The child shared it, and libblkid seeks. */
+	if (pos >= 0)
+		lseek(fd, pos, SEEK_SET);
 	if (ret > 0)
 		fb_probe_sanitize(out);
 	else if (ret == -ETIMEDOUT || (status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU))

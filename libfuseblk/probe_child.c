@@ -160,9 +160,11 @@ static void copy_partition(blkid_partition par, uint64_t base, struct fb_probe_p
 static void copy_partitions(blkid_probe pr, uint64_t base, struct fb_probe_result *out)
 {
 	blkid_partlist list = blkid_probe_get_partitions(pr);
+	blkid_parttable table = list ? blkid_partlist_get_table(list) : NULL;
 	int i, n = list ? blkid_partlist_numof_partitions(list) : 0;
 
-	copy_value(pr, "PTTYPE", out->pttype, sizeof(out->pttype));
+	if (table)
+		snprintf(out->pttype, sizeof(out->pttype), "%s", blkid_parttable_get_type(table));
 	for (i = 0; i < n && out->partition_count < FB_PROBE_MAX_PARTITIONS; i++) {
 		blkid_partition par = blkid_partlist_get_partition(list, i);
 
