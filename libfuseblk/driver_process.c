@@ -52,19 +52,43 @@ static bool is_type_name(const char *type)
 	return i > 0 && i < 32;
 }
 
+/* Formats that one driver serves beside the one it is named for. */
+static const struct { const char *type, *driver; } aliases[] = {
+	{ "ext3", "ext2" },
+	{ "ext4", "ext2" },
+};
+
+static const char *alias_of(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(aliases[i].type, type) == 0)
+			return aliases[i].driver;
+	return NULL;
+}
+
+static bool try_driver(struct fb_driver_process *drv, const char *dir, const char *type)
+{
+	if ((size_t)snprintf(drv->path, sizeof(drv->path), "%s/%s", dir, type) < sizeof(drv->path))
+		return access(drv->path, X_OK) == 0;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
 int fb_driver_find(struct fb_driver_process *drv, const char *type, const char *source,
 		   struct fb_report *report)
 {
 	const char *dir = secure_getenv("FUSEBLK_LIBEXECDIR");
+	const char *alias = alias_of(type);
 
 	if (!is_type_name(type))
 		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
 			       "\"%.40s\" is not the name of a filesystem; try -t fuseblk.ext2", type);
 	if (!dir || *dir != '/')
 		dir = FUSEBLK_LIBEXECDIR;
-	if ((size_t)snprintf(drv->path, sizeof(drv->path), "%s/%s", dir, type) >= sizeof(drv->path))
-		return fb_fail(report, FB_EXIT_USAGE, -ENAMETOOLONG, "%s: the path is too long", dir);
-	if (access(drv->path, X_OK) == 0)
+	/* A driver of the type's own goes before one that serves it too. */
+	if (try_driver(drv, dir, type) || (alias && try_driver(drv, dir, alias)))
 		return 0;
 	return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
 		       "%s: the driver for %s, %s, cannot be run (%s); install it, or use the kernel's with \"mount -t %s\"",
