@@ -151,6 +151,18 @@ static int own_level(struct e2_tx *tx, struct ind_path *path, unsigned l)
 	return 0;
 }
 
+/* The data block at the end of the path, if all of the path is there; else 0. */
+static int end_of_path(struct e2_inode *ei, const struct ind_path *path, uint64_t *pblk)
+{
+	unsigned last = path->levels - 1;
+	uint32_t p = path->found == last ? pointer(ei, path, last, path->slot[last]) : 0;
+
+	if (p && !e2_block_is_data(ei->sb, p, 1))
+		return e2_corrupt(ei->sb, ei->ino, "data block %u lies outside the data area", p);
+	*pblk = p;
+	return 0;
+}
+
 int e2_ind_set(struct e2_tx *tx, uint64_t lblk, uint64_t pblk, uint64_t *old)
 {
 	struct ind_path path;
@@ -160,17 +172,16 @@ int e2_ind_set(struct e2_tx *tx, uint64_t lblk, uint64_t pblk, uint64_t *old)
 	if (r)
 		return r;
 	had = path.found;
+	last = path.levels - 1;
+	r = end_of_path(tx->ei, &path, old);
 	for (unsigned l = 1; l <= had && !r; l++)
 		r = own_level(tx, &path, l);
 	if (!r)
 		r = make_chain(tx, &path);
 	if (!r && had < path.found)
 		set_pointers(tx, &path, had, path.slot[had], 1, (uint32_t)path.buf[had + 1]->block);
-	if (!r) {
-		last = path.levels - 1;
-		*old = pointer(tx->ei, &path, last, path.slot[last]);
+	if (!r)
 		set_pointers(tx, &path, last, path.slot[last], 1, (uint32_t)pblk);
-	}
 	path_put(&path);
 	return r;
 }

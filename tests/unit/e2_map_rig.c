@@ -264,6 +264,8 @@ void rig_open(struct rig *r, uint32_t seed, bool csum)
 	rig = r;
 	r->seed = seed;
 	assert_int_equal(fb_device_open_mem(NULL, (uint64_t)RIG_BS * RIG_BLOCKS, 512, &r->mem), 0);
+	memset((uint8_t *)fb_device_mem_bytes(r->mem) + RIG_DATA * RIG_BS, 0xEE,
+	       (RIG_BLOCKS - RIG_DATA) * RIG_BS);
 	assert_int_equal(fb_device_open_fault(r->mem, &r->dev), 0);
 	assert_int_equal(fb_device_fault_log(r->dev, &r->log), 0);
 	r->vol.device = r->dev;
