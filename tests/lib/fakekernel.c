@@ -124,9 +124,29 @@ static void take_reply(struct fk *fk, const uint8_t *bytes, size_t len)
 	file_answer(fk, &head, bytes + sizeof(head), len - sizeof(head));
 }
 
+/* An INTERRUPT came too early or too late: the kernel sends it again while its request runs. */
+static bool wants_again(struct fk *fk, const uint8_t *bytes, size_t len, uint64_t *unique)
+{
+	struct fuse_out_header head;
+
+	if (len != sizeof(head))
+		return false;
+	memcpy(&head, bytes, sizeof(head));
+	if (!(head.unique & 1) || head.error != -EAGAIN)
+		return false;
+	for (struct owed *o = fk->owed; o; o = o->next)
+		if (o->unique == (head.unique & ~1ull)) {
+			*unique = o->unique;
+			return true;
+		}
+	return false;
+}
+
 static void *reader_main(void *arg)
 {
 	struct fk *fk = arg;
+	uint64_t again;
+	bool resend;
 	uint8_t *bytes = malloc(FK_MESSAGE_MAX);
 	ssize_t n;
 
@@ -138,8 +158,11 @@ static void *reader_main(void *arg)
 			continue;
 		pthread_mutex_lock(&fk->lock);
 		take_reply(fk, bytes, (size_t)n);
+		resend = wants_again(fk, bytes, (size_t)n, &again);
 		pthread_cond_broadcast(&fk->arrived);
 		pthread_mutex_unlock(&fk->lock);
+		if (resend)
+			fk_interrupt(fk, again);
 	}
 	pthread_mutex_lock(&fk->lock);
 	fk->ended = true;
@@ -362,7 +385,6 @@ int fk_destroy(struct fk *fk)
 {
 	struct fk_args args = { .opcode = FUSE_DESTROY };
 
-	fk->destroyed = true;
 	return (int)fk_call(fk, &args, NULL, 0);
 }
 
@@ -394,6 +416,8 @@ int fk_send_raw(struct fk *fk, const void *bytes, size_t len)
 		pthread_mutex_lock(&fk->lock);
 		if (expects_reply(head.opcode))
 			owe(fk, head.unique);
+		if (head.opcode == FUSE_DESTROY)
+			fk->destroyed = true;
 		pthread_mutex_unlock(&fk->lock);
 	}
 	return send(fk->sock, bytes, len, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -633,6 +657,8 @@ static bool agree_now(struct fk *fk)
 
 bool fk_lookups_agree(struct fk *fk)
 {
+	if (fk->destroyed)
+		return true;		/* the volume is closed */
 	for (int i = 0; i < 300; i++) {
 		if (agree_now(fk))
 			return true;
