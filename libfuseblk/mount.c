@@ -331,12 +331,11 @@ static int serve_and_attach(struct mounting *m)
 /* One line for a mount that is read-only without having been asked to be. */
 static void tell_read_only(const struct mounting *m)
 {
-	const char *why = m->source.why_read_only;
-
-	if (!*why && m->started.read_only && !m->source.read_only)
-		why = m->started.text;
-	if (*why)
-		fprintf(stderr, "%s: %s; mounted read-only\n", program_invocation_short_name, why);
+	if (m->source.why_read_only[0])
+		fprintf(stderr, "%s: %s; mounted read-only\n", program_invocation_short_name,
+			m->source.why_read_only);
+	else if (m->started.read_only && m->started.text[0])
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, m->started.text);
 }
 
 static int mount_with_driver(struct mounting *m)

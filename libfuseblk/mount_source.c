@@ -165,6 +165,10 @@ static int geometry(struct fb_source *src, const struct stat *st, struct fb_repo
 /* offset= and sizelimit= against the size; a limit past the end is the end. */
 static int check_range(struct fb_source *src, struct fb_report *report)
 {
+	if (src->kind == FB_DEVICE_GZIP && (src->offset || src->size))
+		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
+			       "%s: a gzip image is mounted as a whole; gunzip it to use offset=, sizelimit= or partition=",
+			       src->name);
 	if (src->kind == FB_DEVICE_GZIP)
 		return 0;
 	if (src->device_size == 0)

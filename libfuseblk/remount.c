@@ -129,6 +129,18 @@ static int merge_flags(struct remount *r, const struct fb_mount_options *o, stru
 	return err;
 }
 
+/* The driver is told all of its flags: those not told are off. */
+static int driver_options(struct remount *r, const struct fb_mount_options *o, struct fb_report *report)
+{
+	static struct fb_mount_options all;
+
+	all = *o;
+	all.flags = r->flags;
+	if (fb_mount_options_driver(&all, r->options, sizeof(r->options)) == 0)
+		return 0;
+	return fb_fail(report, FB_EXIT_USAGE, -E2BIG, "the options are too long");
+}
+
 static int kernel_remount(struct remount *r, struct fb_report *report)
 {
 	char path[64];
@@ -288,14 +300,21 @@ static int become_read_only(struct remount *r, struct fb_report *report)
 	return err;
 }
 
-/* Neither: flags of the mount, which only the kernel knows, and options, which only the driver does. */
+/*
+ * The kernel's mount stays what it is.  A driver that became read-only on
+ * its own, after an error, has use for a writable descriptor.
+ */
 static int stay(struct remount *r, struct fb_report *report)
 {
-	int err = 0;
+	bool ro = r->flags & MS_RDONLY;
+	struct fb_report first = { .status = 0 };
+	int err;
 
-	if (r->options[0])
-		err = call(r->mi.dev, r->flags & MS_RDONLY ? FB_CONTROL_REMOUNT_RO : FB_CONTROL_REMOUNT_RW,
-			   r->options, -1, report);
+	err = call(r->mi.dev, ro ? FB_CONTROL_REMOUNT_RO : FB_CONTROL_REMOUNT_RW, r->options, -1, &first);
+	if (err == -EINVAL && !ro)
+		err = ask_writable(r, report);
+	else if (err)
+		*report = first;
 	return err ? err : kernel_remount(r, report);
 }
 
@@ -308,10 +327,11 @@ int fb_remount(const struct fb_mount_args *args, const struct fb_mount_options *
 
 	memset(&r, 0, sizeof(r));
 	r.target = args->target;
-	snprintf(r.options, sizeof(r.options), "%s", o->driver);
 	err = find_mount(&r, report);
 	if (!err)
 		err = merge_flags(&r, o, report);
+	if (!err)
+		err = driver_options(&r, o, report);
 	if (!err && !args->fake) {
 		ro = r.flags & MS_RDONLY;
 		if (ro == r.mi.super_read_only)
