@@ -72,6 +72,29 @@ static bool find_holder(dev_t dev, char *name, size_t size)
 	return found;
 }
 
+/* A mounted partition of the disk @dev. */
+static bool find_mounted_partition(dev_t dev, struct fb_mountinfo *mi)
+{
+	char dir[64], path[PATH_MAX];
+	struct dirent *de;
+	struct stat st;
+	bool found = false;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	d = opendir(dir);
+	while (d && !found && (de = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s/partition", dir, de->d_name);
+		if (de->d_name[0] == '.' || access(path, F_OK))
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", de->d_name);
+		found = stat(path, &st) == 0 && fb_mountinfo_by_dev(st.st_rdev, mi) == 0;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
 void fb_guard_user(dev_t dev, char *text, size_t size)
 {
 	static struct fb_mountinfo mi;
@@ -79,6 +102,8 @@ void fb_guard_user(dev_t dev, char *text, size_t size)
 
 	if (fb_mountinfo_by_dev(dev, &mi) == 0)
 		snprintf(text, size, "mounted on %.400s (%s); umount it first", mi.target, mi.type);
+	else if (find_mounted_partition(dev, &mi))
+		snprintf(text, size, "its partition %.60s is mounted on %.300s; umount it first", mi.source, mi.target);
 	else if (is_swap(dev))
 		snprintf(text, size, "in use as swap; swapoff it first");
 	else if (find_holder(dev, name, sizeof(name)))
@@ -206,12 +231,13 @@ static void descend(struct bytes *b)
 	bool more = true;
 
 	for (i = 0; i < NESTING_MAX && more && b->is_block; i++) {
+		/* First: a partition of a loop device answers as the whole. */
+		if (step_partition(b))
+			continue;
 		fd = fb_open_device(b->dev, O_RDONLY, path, sizeof(path));
 		more = fd >= 0 && step_loop(b, fd);
 		if (fd >= 0)
 			close(fd);
-		if (!more)
-			more = step_partition(b);
 	}
 }
 
