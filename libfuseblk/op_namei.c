@@ -93,20 +93,14 @@ int fb_op_readlink(struct fb_request *req)
 /* ---- new inodes ----------------------------------------------------- */
 
 /*
- * The umask, where the kernel left it to us because a default ACL of the
- * directory takes its place.
+ * The umask, where the kernel left it to us: a directory's default ACL takes
+ * its place, which only the driver knows.
  */
-static void apply_umask(struct fb_request *req, struct fuseblk_node *dir, uint32_t umask,
-			struct fuseblk_create *what)
+static void apply_umask(const struct fb_request *req, uint32_t umask, struct fuseblk_create *what)
 {
-	struct fuseblk_volume *vol = req->vol;
-
-	if (!(req->session->proto.flags & FUSE_DONT_MASK) || S_ISLNK(what->mode))
-		return;
-	if (vol->info.has_acl && vol->ops->getxattr &&
-	    vol->ops->getxattr(vol, dir, "system.posix_acl_default", NULL, 0) > 0)
-		return;
-	what->mode &= ~(umask & 0777);
+	what->unmasked = what->mode & 0777;
+	if ((req->session->proto.flags & FUSE_DONT_MASK) && !S_ISLNK(what->mode))
+		what->mode &= ~(umask & 0777);
 }
 
 /* With @dir locked, inside a change. @name NULL: no name (O_TMPFILE). */
@@ -132,7 +126,7 @@ static int make_locked(struct fb_request *req, struct fuseblk_node *dir,
 }
 
 static int make_in(struct fb_request *req, struct fuseblk_node *dir, const struct fb_name *name,
-		   uint32_t umask, struct fuseblk_create *what, uint64_t *ino)
+		   struct fuseblk_create *what, uint64_t *ino)
 {
 	int err = name ? fb_node_wrlock(dir) : fb_node_rdlock(dir);
 
@@ -140,7 +134,6 @@ static int make_in(struct fb_request *req, struct fuseblk_node *dir, const struc
 		return err;
 	err = fb_volume_change_begin(req->vol);
 	if (!err) {
-		apply_umask(req, dir, umask, what);
 		err = make_locked(req, dir, name, what, ino);
 		if (name)
 			fuseblk_node_changed(dir);
@@ -161,7 +154,8 @@ static int make(struct fb_request *req, const struct fb_name *name, uint32_t uma
 		err = fb_req_node(req, S_IFDIR, &dir);
 	if (err)
 		return err;
-	err = make_in(req, dir, name, umask, what, &ino);
+	apply_umask(req, umask, what);
+	err = make_in(req, dir, name, what, &ino);
 	fb_node_put(dir);
 	if (!err)
 		err = fb_req_entry(req, ino);
