@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "e2_map_rig.h"
-#include "libfuseblk/interrupt.h"
-#include "libfuseblk/worker.h"
+#include "../../libfuseblk/interrupt.h"
+#include "../../libfuseblk/worker.h"
 
 struct rig *rig;
 
@@ -225,33 +225,42 @@ int e2_store_map(struct e2_inode *ei, unsigned phase)
 	return 0;
 }
 
-/* ---- xattr_data.c: none ---- */
+/* ---- xattr_data.c, for one file ---- */
 
 ssize_t e2_xattr_data_get(struct e2_inode *ei, void *buf, size_t size)
 {
 	(void)ei;
-	(void)buf;
-	(void)size;
-	return -ENODATA;
+	if (rig->inline_size > 0 && size) {
+		if ((size_t)rig->inline_size > size)
+			return -ERANGE;
+		memcpy(buf, rig->inline_data, (size_t)rig->inline_size);
+	}
+	return rig->inline_size;
 }
 
 int e2_xattr_data_set(struct e2_inode *ei, const void *buf, size_t size)
 {
 	(void)ei;
-	(void)buf;
-	return size ? -ENOSPC : 0;
+	if (size > sizeof(rig->inline_data) || (rig->fail_in && !--rig->fail_in))
+		return -ENOSPC;
+	memcpy(rig->inline_data, buf, size);
+	rig->inline_size = (ssize_t)size;
+	return 0;
 }
 
 int e2_xattr_data_remove(struct e2_inode *ei)
 {
 	(void)ei;
-	return -ENODATA;
+	if (rig->inline_size < 0)
+		return -ENODATA;
+	rig->inline_size = -ENODATA;
+	return 0;
 }
 
 ssize_t e2_xattr_data_space(struct e2_inode *ei)
 {
 	(void)ei;
-	return 0;
+	return sizeof(rig->inline_data);
 }
 
 /* ---- the rig ---- */

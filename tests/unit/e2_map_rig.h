@@ -7,10 +7,10 @@
 #ifndef E2_MAP_RIG_H
 #define E2_MAP_RIG_H
 
-#include "fs-ext2/map.h"
-#include "libfuseblk/device.h"
-#include "libfuseblk/node.h"
-#include "libfuseblk/volume.h"
+#include "../../fs-ext2/map.h"
+#include "../../libfuseblk/device.h"
+#include "../../libfuseblk/node.h"
+#include "../../libfuseblk/volume.h"
 
 #define RIG_BS		1024u
 #define RIG_BLOCKS	8192u
@@ -36,6 +36,8 @@ struct rig {
 	unsigned longest;		/* greatest run the allocator gives, 0: any */
 	unsigned fail_in;		/* allocations until one fails, 0: none */
 	unsigned damage;		/* fuseblk_corrupt calls */
+	uint8_t inline_data[100];	/* system.data of the one inline file */
+	ssize_t inline_size;		/* -ENODATA: none */
 };
 
 extern struct rig *rig;			/* the one in use */
