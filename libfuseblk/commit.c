@@ -365,11 +365,15 @@ int fb_commit(struct fb_cache *cache)
 
 int fb_commit_data(struct fb_cache *cache)
 {
+	bool busy;
 	int err;
 
-	if (cache->dirty || cache->committing)
+	pthread_mutex_lock(&cache->lock);
+	busy = cache->dirty || cache->committing;
+	pthread_mutex_unlock(&cache->lock);
+	if (busy)
 		return fb_commit(cache);
-	atomic_store(&cache->data_written, false);
+	/* data_written stays set: a commit that starts meanwhile must not count on this flush */
 	atomic_fetch_add_explicit(&cache->flushes, 1, memory_order_relaxed);
 	err = fb_device_flush(cache->dev);
 	pthread_mutex_lock(&cache->lock);
