@@ -608,18 +608,36 @@ uint64_t fk_lookups(struct fk *fk, uint64_t nodeid)
 	return count;
 }
 
-int fk_forget(struct fk *fk, uint64_t nodeid, uint64_t n)
+static void send_forget(struct fk *fk, uint64_t nodeid, uint64_t n)
 {
 	struct message m = message_new(FUSE_FORGET, 0, nodeid);
-	struct lookups *lookups;
 
 	message_add(&m, &(struct fuse_forget_in) { n }, sizeof(struct fuse_forget_in));
+	fk_send(fk, &m);
+}
+
+void fk_forget(struct fk *fk, uint64_t nodeid, uint64_t n)
+{
+	struct lookups *lookups;
+
 	pthread_mutex_lock(&fk->lock);
 	lookups = find_lookups(fk, nodeid);
 	lookups->count -= n < lookups->count ? n : lookups->count;
 	pthread_mutex_unlock(&fk->lock);
-	fk_send(fk, &m);
-	return 0;
+	send_forget(fk, nodeid, n);
+}
+
+void fk_forget_known(struct fk *fk, uint64_t nodeid)
+{
+	bool known;
+
+	pthread_mutex_lock(&fk->lock);
+	known = find_lookups(fk, nodeid)->count > 0;
+	if (known)
+		find_lookups(fk, nodeid)->count--;
+	pthread_mutex_unlock(&fk->lock);
+	if (known)
+		send_forget(fk, nodeid, 1);
 }
 
 void fk_forget_all(struct fk *fk)

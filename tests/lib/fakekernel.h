@@ -90,7 +90,9 @@ uint64_t fk_call_async(struct fk *fk, const struct fk_args *args);
 /* ---- lookup counts -------------------------------------------------- */
 
 uint64_t fk_lookups(struct fk *fk, uint64_t nodeid);
-int fk_forget(struct fk *fk, uint64_t nodeid, uint64_t n);
+void fk_forget(struct fk *fk, uint64_t nodeid, uint64_t n);
+/* Give up one lookup of @nodeid that we were given, if there is one. */
+void fk_forget_known(struct fk *fk, uint64_t nodeid);
 /* Forget everything but the root in BATCH_FORGETs. */
 void fk_forget_all(struct fk *fk);
 /* Does the library count as we do, when every FORGET has been served? Waits for that. */
