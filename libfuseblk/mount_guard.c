@@ -98,7 +98,7 @@ static bool find_mounted_partition(dev_t dev, struct fb_mountinfo *mi)
 void fb_guard_user(dev_t dev, char *text, size_t size)
 {
 	static struct fb_mountinfo mi;
-	char name[64];
+	char name[256];
 
 	if (fb_mountinfo_by_dev(dev, &mi) == 0)
 		snprintf(text, size, "mounted on %.400s (%s); umount it first", mi.target, mi.type);
@@ -313,7 +313,7 @@ static bool is_partition_in_use(struct search *s, const char *dir, const char *n
 static bool is_in_use(struct search *s, dev_t dev, const char *path, int fd)
 {
 	static struct fb_mountinfo mi;
-	char dir[64], holder[64];
+	char dir[64], holder[256];
 	bool used = false, has_parts = false;
 	struct dirent *de;
 	DIR *d;
