@@ -18,7 +18,7 @@ static bool is_wanted(const struct op_group *group, int argc, char **argv)
 	return argc < 2;
 }
 
-int main(int argc, char **argv)
+static int run_groups(int argc, char **argv)
 {
 	int failed = 0;
 
@@ -29,6 +29,17 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		failed += _cmocka_run_group_tests(groups[i]->name, groups[i]->tests,
 						  groups[i]->count, NULL, NULL);
+	}
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	for (size_t i = 0; op_backends[i]; i++) {
+		op_backend = op_backends[i];
+		failed += run_groups(argc, argv);
 	}
 	return failed ? 1 : 0;
 }

@@ -354,5 +354,13 @@ int main(void)
 		cmocka_unit_test(test_abort),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = 0;
+
+	for (size_t i = 0; op_backends[i]; i++) {
+		op_backend = op_backends[i];
+		printf("%s\n", op_backend->name);
+		fflush(stdout);
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+	}
+	return failed ? 1 : 0;
 }

@@ -22,7 +22,6 @@ static struct fk *start(const char *options, bool ready)
 static const struct op_backend backend = {
 	.name = "testfs",
 	.start = start,
-	.max_file_size = TESTFS_SLOT,
 	.has_hooks = true,
 };
-const struct op_backend *op_backend = &backend;
+const struct op_backend *const op_backends[] = { &backend, NULL };

@@ -46,7 +46,7 @@ static void test_bounds(void **state)
 	assert_int_equal(fk_copy(op->fk, op->file, 0, op->inner, UINT64_MAX, 1), -EINVAL);
 	assert_int_equal(fk_copy(op->fk, op->file, 0, op->inner, 0, UINT64_MAX), -EINVAL);
 	assert_int_equal(fk_copy(op->fk, op->file, 1, op->inner, 0, INT64_MAX), -EINVAL);
-	assert_int_equal(fk_copy(op->fk, op->file, 0, op->inner, op_backend->max_file_size, 10), -EFBIG);
+	assert_int_equal(fk_copy(op->fk, op->file, 0, op->inner, OP_MAX_SIZE(op), 10), -EFBIG);
 	op_check_tree(op);
 }
 

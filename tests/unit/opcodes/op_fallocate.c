@@ -74,7 +74,7 @@ static void test_modes(void **state)
 static void test_bounds(void **state)
 {
 	struct op *op = *state;
-	uint64_t most = op_backend->max_file_size;
+	uint64_t most = OP_MAX_SIZE(op);
 
 	assert_int_equal(fk_fallocate(op->fk, op->file, 0, 0, 0), -EINVAL);
 	assert_int_equal(fk_fallocate(op->fk, op->file, 0, most, 1), -EFBIG);

@@ -74,7 +74,7 @@ static void test_truncate_bounds(void **state)
 	struct op *op = *state;
 
 	assert_int_equal(fk_truncate(op->fk, op->file, INT64_MAX), -EFBIG);
-	assert_int_equal(fk_truncate(op->fk, op->file, op_backend->max_file_size + 1), -EFBIG);
+	assert_int_equal(fk_truncate(op->fk, op->file, OP_MAX_SIZE(op) + 1), -EFBIG);
 	assert_int_equal(fk_truncate(op->fk, op->file, INT64_MAX + 1ull), -EINVAL);
 	assert_int_equal(fk_truncate(op->fk, op->file, UINT64_MAX), -EINVAL);
 	assert_int_equal(fk_truncate(op->fk, op->dir, 0), -EISDIR);

@@ -62,7 +62,7 @@ static void test_largest(void **state)
 static void test_bounds(void **state)
 {
 	struct op *op = *state;
-	uint64_t most = op_backend->max_file_size;
+	uint64_t most = OP_MAX_SIZE(op);
 
 	assert_int_equal(fk_write(op->fk, op->file, most, "x", 1, 0), -EFBIG);
 	assert_int_equal(fk_write(op->fk, op->file, INT64_MAX - 1, "x", 1, 0), -EFBIG);
@@ -75,7 +75,7 @@ static void test_bounds(void **state)
 static void test_limit(void **state)
 {
 	struct op *op = *state;
-	uint64_t most = op_backend->max_file_size;
+	uint64_t most = OP_MAX_SIZE(op);
 
 	/* write(2) at the limit: what fits */
 	assert_int_equal(fk_write(op->fk, op->file, most - 3, "12345", 5, 0), 3);

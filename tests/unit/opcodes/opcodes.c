@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include "opcodes.h"
 
+const struct op_backend *op_backend;
+
 uint8_t op_byte(uint64_t off)
 {
 	return (uint8_t)(off * 7 + off / 256 + 1);

@@ -35,10 +35,13 @@ struct op_backend {
 	const char *name;
 	struct fk *(*start)(const char *options, bool ready);	/* @ready: INIT done */
 	void (*check)(void);			/* after the session: is the volume sound? may be NULL */
-	uint64_t max_file_size;
 	bool has_hooks;				/* it is testfs */
 };
-extern const struct op_backend *op_backend;
+extern const struct op_backend *op_backend;		/* the one at work */
+extern const struct op_backend *const op_backends[];	/* what the program was linked with; ends with NULL */
+
+/* The greatest file size. */
+#define OP_MAX_SIZE(op) (fk_volume((op)->fk)->info.max_file_size)
 
 /* The byte of /file at @off. */
 uint8_t op_byte(uint64_t off);
