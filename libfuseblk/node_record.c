@@ -19,6 +19,7 @@
 #define SEGMENT_HEADS	4096u
 #define SEGMENT_BYTES	(SEGMENT_HEADS * sizeof(uint32_t))
 #define MIN_LEVEL	10u
+#define MERGES		4	/* at most, for one record removed: shrinking must keep up */
 #define MOST_RECORDS	(UINT32_MAX - 1)
 
 static void *map_new(size_t size)
@@ -193,7 +194,7 @@ void fb_records_remove(struct fb_records *r, uint64_t ino)
 		*link = hole;
 	}
 	r->count--;
-	if (r->buckets > 1u << MIN_LEVEL && r->count < r->buckets / 2)
+	for (int i = 0; i < MERGES && r->buckets > 1u << MIN_LEVEL && r->count < r->buckets / 2; i++)
 		merge(r);
 	/* Half a chunk of slack, so that a record coming and going costs no system call. */
 	if ((uint64_t)r->count + CHUNK_RECORDS * 3 / 2 <= (uint64_t)r->chunk_count * CHUNK_RECORDS)

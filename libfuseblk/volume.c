@@ -444,6 +444,8 @@ static int make_writable(struct fuseblk_volume *vol, int fd, char *error, size_t
 	if (err)
 		snprintf(error, size, "%s: cannot be made writable: %s", vol->source,
 			 strerror(-err));
+	else
+		fuseblk_log(vol, FUSEBLK_INFO, "read-write");
 	return err;
 }
 
@@ -463,8 +465,6 @@ int fb_volume_remount_rw(struct fuseblk_volume *vol, int fd, char *error, size_t
 			err = make_writable(vol, fd, error, error_size);
 	}
 	pthread_mutex_unlock(&vol->state_lock);
-	if (!err)
-		fuseblk_log(vol, FUSEBLK_INFO, "read-write");
 	return err;
 }
 
