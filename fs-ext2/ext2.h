@@ -129,6 +129,7 @@ struct e2_inode {
 	uint8_t xattr_phase;
 	/* dir.c */
 	uint64_t dir_free_hint;		/* linear directory: block to try first for a new name */
+	uint64_t dir_moved_epoch;	/* a directory moved out of this one in this epoch */
 	uint64_t dir_probe;		/* and where to look for freed room next */
 	_Atomic(struct e2_names *) dir_names;	/* long linear directory: names.c; freed by e2_dir_unload() */
 	_Atomic bool dir_names_failed;	/* there will be no table */
