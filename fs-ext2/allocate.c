@@ -32,7 +32,7 @@ static int fill(struct e2_tx *tx, uint64_t lblk, uint64_t end, uint64_t size)
 			ei->size = reached;
 		if (hole && lblk < end)
 			r = e2_tx_pause(tx);
-		else if (fuseblk_interrupted())
+		else if (lblk < end && fuseblk_interrupted())
 			r = -EINTR;
 		if (r)
 			return r;

@@ -101,7 +101,8 @@ uint64_t e2_map_limit(const struct e2_inode *ei)
 int e2_map_find(struct e2_inode *ei, uint64_t lblk, struct e2_run *run)
 {
 	if (lblk >= e2_map_limit(ei)) {
-		*run = (struct e2_run){ .lblk = lblk, .len = (1ull << 48) - lblk };
+		*run = (struct e2_run){ .lblk = lblk,
+			.len = ((uint64_t)INT64_MAX >> ei->sb->block_bits) + 1 - lblk };
 		return 0;
 	}
 	return e2_is_extents(ei) ? e2_ext_find(ei, lblk, run) : e2_ind_find(ei, lblk, run);
