@@ -114,22 +114,27 @@ if wanted f-needs_recovery; then
 	umount "$work/mnt"
 	pack "$work/f-needs_recovery.img" f-needs_recovery
 fi
-# An inode on the orphan list, as an unlinked open file leaves it after a crash.
+# Inodes on the orphan list, as unlinked open files leave them after a crash.
 if wanted f-orphans; then
-	img=$work/orphans.img
+	img=$work/f-orphans.img
 	truncate -s 2M "$img"
 	mke2fs -q -F $(fixed 101) -t ext2 -b 1024 -I 256 -N 128 -L orphans "$img"
 	mount -t ext4 -o loop "$img" "$work/mnt"
 	python3 "$here/populate.py" "$work/mnt" small
-	exec 9>"$work/mnt/open-1" 8>"$work/mnt/open-2"
-	head -c 20000 /dev/zero | tr '\0' o >&9
-	echo short >&8
-	rm "$work/mnt/open-1" "$work/mnt/open-2"
-	sync -f "$work/mnt"
-	cp --sparse=always "$img" "$work/f-orphans.img"
-	exec 9>&- 8>&-
+	head -c 20000 /dev/zero | tr '\0' o >"$work/mnt/open-1"
+	echo short >"$work/mnt/open-2"
+	one=$(stat -c %i "$work/mnt/open-1") two=$(stat -c %i "$work/mnt/open-2")
 	umount "$work/mnt"
-	pack "$work/f-orphans.img" f-orphans
+	debugfs -w -f - "$img" >/dev/null 2>&1 <<-D
+	unlink open-1
+	unlink open-2
+	sif <$one> links_count 0
+	sif <$two> links_count 0
+	sif <$one> dtime $two
+	sif <$two> dtime 0
+	ssv last_orphan $one
+	D
+	pack "$img" f-orphans
 fi
 
 python3 "$here/corrupt.py" "$work" "$here" "$@"

@@ -15,7 +15,6 @@ sound() { # NAME EXPECTED
 	img=$(image "$n")
 	before=$(sha1sum <"$img")
 	k=ro,noload
-	[ "$n" = f-orphans ] && k=ro
 	want=$(kernel_tree "$img" $k) || want=
 	[ "$2" = rw ] && [ "$n" != f-orphans ] && FSCK_LIST+=("$img")
 	if fuse "$IMAGES/$n.img.gz"; then

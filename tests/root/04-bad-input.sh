@@ -35,8 +35,8 @@ bad "cut gzip" 32 "gzip|compress|truncat|end|unknown|damaged|corrupt|input" $HEL
 truncate -s 8M "$T/swap.img"
 mkswap "$T/swap.img" >/dev/null 2>&1
 bad "swap" 32 "swap" $HELPER "$T/swap.img" "$MNT"
-truncate -s 8M "$T/part.img"
-echo 'start=2048, size=8192, type=83' | sfdisk -q "$T/part.img"
+truncate -s 40M "$T/part.img"
+partitions "$T/part.img" dos
 err=$($HELPER "$T/part.img" "$MNT" 2>&1) && not_ok "whole disk is refused"
 check "whole disk: says partition=" grep -q "partition=1" <<<"$err"
 say "$err"

@@ -30,14 +30,14 @@ for i in range(40):
 	expect_errno "$l too large" "${3:-ENOSPC}" "os.setxattr('$d/f','user.big',b'x'*60000)"
 	check "$l setfacl" setfacl -m u:1000:r--,g:100:rw- $d/f
 	same "$l mode follows" 664 "$(stat -c %a $d/f)"
-	same "$l getfacl" "group:100:rw- group::r-- mask::rw- other::r-- user:1000:r-- user::rw-" "$(getfacl -cE --absolute-names $d/f | sort | xargs)"
+	same "$l getfacl" "group:100:rw- group::r-- mask::rw- other::r-- user:1000:r-- user::rw-" "$(getfacl -ncE --absolute-names $d/f | sort | xargs)"
 	chmod 640 $d/f
-	same "$l chmod sets the mask" "mask::r--" "$(getfacl -cE --absolute-names $d/f | grep mask)"
+	same "$l chmod sets the mask" "mask::r--" "$(getfacl -ncE --absolute-names $d/f | grep mask)"
 	check "$l default ACL" setfacl -d -m u:1000:rwx,g::r-x $d/dir
 	(umask 077; echo y >$d/dir/new; mkdir $d/dir/sub)
-	same "$l inherited by a file" "group::r-x mask::rw- other::r-- user:1000:rwx user::rw-" "$(getfacl -cE --absolute-names $d/dir/new | sort | xargs)"
+	same "$l inherited by a file" "group::r-x mask::rw- other::r-- user:1000:rwx user::rw-" "$(getfacl -ncE --absolute-names $d/dir/new | sort | xargs)"
 	same "$l its mode has no umask" 664 "$(stat -c %a $d/dir/new)"
-	check "$l inherited by a directory" test -n "$(getfacl -d --absolute-names $d/dir/sub | grep user:1000)"
+	check "$l inherited by a directory" test -n "$(getfacl -nd --absolute-names $d/dir/sub | grep user:1000)"
 	same "$l access is granted" y "$(setpriv --reuid=1000 --regid=1000 --clear-groups cat $d/dir/new 2>&1)"
 	setfacl -m u:1000:--- $d/dir/new
 	refuse "$l access is denied" setpriv --reuid=1000 --regid=1000 --clear-groups cat $d/dir/new

@@ -8,7 +8,7 @@ for label in dos gpt; do
 	D=$T/$label.img
 	rm -f "$D"
 	truncate -s 40M "$D"
-	printf 'label: %s\nstart=2048, size=16384\nstart=40960, size=16384\n' $label | sfdisk -q "$D"
+	partitions "$D" $label
 	dd if="$T/p1.img" of="$D" bs=1M seek=1 conv=notrunc status=none
 	dd if="$T/p5.img" of="$D" bs=1M seek=20 conv=notrunc status=none
 	err=$(fuse "$D" 2>&1) && { not_ok "$label without partition="; un; }

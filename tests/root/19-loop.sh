@@ -37,7 +37,9 @@ assert open('$MNT/m','rb').read()[5000:5005] == b'hello'"
 done
 mkfs "$T/a.img" 16M -t ext2
 rw "$T/a.img"
+exec 5<"$MNT"
 check "fuser" fuser -m "$MNT"
+exec 5<&-
 (cd "$MNT" && refuse "umount while in use" umount "$MNT")
 un
 mkfs "$T/z.img" 64M -t ext2

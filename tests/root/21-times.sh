@@ -5,10 +5,18 @@
 mkfs "$T/a.img" 16M -t ext4
 rw "$T/a.img" || exit 1
 d=$MNT
-for s in -2147483648 -1 0 2147483647 2147483648 4294967296 15032385535; do
-	py "open('$d/t$s','w'); os.utime('$d/t$s', ns=($s * 10**9 + 123456789, $s * 10**9 + 987654321))"
-	same "mtime $s" "$s.987654321" "$(stat -c %.9Y "$d/t$s")"
-done
+set_times() { # DIRECTORY: prints what became of them
+	local t
+	for t in -99999999999 -2147483648 -1 0 2147483647 2147483648 4294967296 15032385535 15032385536 99999999999; do
+		py "open('$1/t$t','w'); os.utime('$1/t$t', ns=($t * 10**9 + 123456789, $t * 10**9 + 987654321))"
+		stat -c '%n %.9Y %.9X' "$1/t$t" | sed 's,.*/,,'
+	done
+}
+mkfs "$T/k.img" 16M -t ext4
+kernel "$T/k.img"
+want=$(set_times "$T/kernel")
+un "$T/kernel"
+same "near and far times as under the kernel's driver" "$want" "$(set_times $d)"
 sleep 0.01
 echo x >$d/f
 sleep 0.01

@@ -8,6 +8,7 @@ Fields: type mode nlink uid gid size blocks rdev mtime ctime btime ino data
 xattr target holes.  Errors are printed in place of what could not be read.  --hash
 prints one hash over it all.  atime is never shown: looking changes it.
 """
+import ctypes
 import errno
 import hashlib
 import os
@@ -133,6 +134,10 @@ def main():
             only_hash = True
         else:
             root = os.fsencode(arg)
+    # What is still cached has no blocks yet and is no data to SEEK_DATA.
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    ctypes.CDLL(None).syncfs(fd)
+    os.close(fd)
     out = []
     walk(root, b"", without, {} if "btime" in without else birth_times(root), out)
     text = "\n".join(out) + "\n"
