@@ -289,12 +289,10 @@ static int set_access(struct e2_inode *ei, const struct acl *acl, uint32_t flags
 	uint16_t mode = (uint16_t)((ei->mode & ~0777u) | mode_of(acl));
 	int err;
 
-	if (flags & FUSEBLK_XATTR_KILL_SGID)
-		mode &= (uint16_t)~S_ISGID;
 	if (is_plain(acl))
 		err = remove_acl(ei, E2_XATTR_ACL_ACCESS);
 	else
-		err = store_acl(ei, E2_XATTR_ACL_ACCESS, acl, flags & (FUSEBLK_XATTR_CREATE | FUSEBLK_XATTR_REPLACE));
+		err = store_acl(ei, E2_XATTR_ACL_ACCESS, acl, flags);
 	if (!err)
 		ei->mode = mode;	/* stored by the caller, with ctime */
 	return err;
@@ -315,7 +313,7 @@ int e2_acl_set(struct e2_inode *ei, uint8_t index, const void *value, size_t siz
 	else if (!err && index == E2_XATTR_ACL_ACCESS)
 		err = set_access(ei, &acl, flags);
 	else if (!err)
-		err = store_acl(ei, index, &acl, flags & (FUSEBLK_XATTR_CREATE | FUSEBLK_XATTR_REPLACE));
+		err = store_acl(ei, index, &acl, flags);
 	acl_fini(&acl);
 	return err;
 }

@@ -100,6 +100,8 @@ static int make_at(struct e2_inode *dir, struct e2_place *place, struct e2_newco
 	new->ino = e2_i(node)->ino;
 	err = fill_new(dir, e2_i(node), what, who->may_use_reserved);
 	if (!err)
+		err = e2_acl_inherit(dir, e2_i(node), what);
+	if (!err)
 		err = e2_place_ready(dir, place, new);
 	if (err) {
 		e2_inode_unmake(node);
@@ -153,6 +155,11 @@ int e2_tmpfile(struct fuseblk_volume *vol, struct fuseblk_node *dirnode,
 		err = e2_inode_make(dir->sb, dir, what, who, 0, &node);
 	if (err)
 		return err;
+	err = e2_acl_inherit(dir, e2_i(node), what);
+	if (err) {
+		e2_inode_unmake(node);
+		return err;
+	}
 	*ino = e2_i(node)->ino;
 	fuseblk_node_changed(node);
 	fuseblk_node_put(node);

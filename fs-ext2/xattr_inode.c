@@ -192,6 +192,8 @@ int e2_xattr_inode_drop(struct e2_inode *ei, uint32_t inum)
 	}
 	pthread_mutex_unlock(&count_lock);
 	fuseblk_node_changed(node);
+	if (!err && count <= 1)
+		err = e2_free(ei->sb->vol, node);	/* the kernel never knew it: no forget will come */
 	fuseblk_node_put(node);
 	return err;
 }

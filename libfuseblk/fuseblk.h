@@ -199,7 +199,6 @@ struct fuseblk_ioctl {
 
 #define FUSEBLK_XATTR_CREATE	0x1u
 #define FUSEBLK_XATTR_REPLACE	0x2u
-#define FUSEBLK_XATTR_KILL_SGID	0x4u	/* an access ACL set by someone outside the file's group takes S_ISGID away (FUSE_SETXATTR_ACL_KILL_SGID) */
 
 /*
  * Locks held, by column: V = nothing but the volume; S = node shared;

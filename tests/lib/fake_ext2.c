@@ -334,6 +334,13 @@ int e2_links_kill(struct e2_inode *ei, struct e2_inode *dir)
 	return 0;
 }
 
+/* Freed when the last reference goes, below. */
+int e2_free(struct fuseblk_volume *vol, struct fuseblk_node *node)
+{
+	(void)vol, (void)node;
+	return 0;
+}
+
 int e2_map_grow(struct e2_inode *ei, uint32_t nblocks, uint64_t size, bool reserve)
 {
 	struct fake_inode *fi = &fake.inodes[ei->ino];

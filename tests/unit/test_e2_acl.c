@@ -110,8 +110,8 @@ static void test_set(void **state)
 	assert_int_equal(e2_getxattr(NULL, file, ACCESS, out, sizeof(out)), sizeof(extended));
 	assert_memory_equal(out, extended, sizeof(extended));
 	assert_int_equal(e2_listxattr(NULL, file, (char *)out, sizeof(out), false), sizeof(ACCESS));
-	assert_int_equal(e2_setxattr(NULL, file, ACCESS, plain, sizeof(plain), FUSEBLK_XATTR_KILL_SGID), 0);
-	assert_int_equal(mode_of(file), S_IFREG | 0644);
+	assert_int_equal(e2_setxattr(NULL, file, ACCESS, plain, sizeof(plain), 0), 0);
+	assert_int_equal(mode_of(file), S_IFREG | S_ISGID | 0644);
 	assert_int_equal(e2_getxattr(NULL, file, ACCESS, out, sizeof(out)), -ENODATA);
 	assert_int_equal(e2_removexattr(NULL, file, ACCESS), 0);
 	assert_int_equal(e2_setxattr(NULL, file, DEFAULT, extended, sizeof(extended), 0), -EACCES);
