@@ -120,23 +120,26 @@ void fb_interrupt_leave(struct fb_worker *worker)
 
 /*
  * A fatal signal shows as a pending SIGKILL in each thread of its process.
- * A thread that cannot be looked at counts as dying.
+ * One that is gone is dying; one that cannot be seen from here (pid 0, no
+ * /proc) is taken to live, for an EINTR out of turn does more harm than a wait.
  */
-static bool has_sigkill(uint32_t pid)
+static bool has_sigkill(int proc, uint32_t pid)
 {
 	char path[40], text[2048];
 	const char *line;
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (!pid || proc < 0)
+		return false;
+	snprintf(path, sizeof(path), "%u/status", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true;
+		return errno == ENOENT;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
-		return true;
+		return n < 0 && errno == ESRCH;
 	text[n] = '\0';
 	line = strstr(text, "\nSigPnd:");
 	return !line || (strtoull(line + 8, NULL, 16) & (1ull << (SIGKILL - 1)));
@@ -149,6 +152,6 @@ bool fb_interrupt_is_fatal(struct fb_worker *worker, uint64_t now)
 	if (worker->fatal_looked && now - worker->fatal_looked < LOOK_AGAIN_NS)
 		return false;
 	worker->fatal_looked = now;
-	worker->fatal = worker->session->is_socket || has_sigkill(worker->pid);
+	worker->fatal = worker->session->is_socket || has_sigkill(worker->session->proc, worker->pid);
 	return worker->fatal;
 }

@@ -10,6 +10,7 @@
  * once more.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@
 #include "worker.h"
 #include "workers.h"
 
-#define DRAIN_MS 200
+#define DRAIN_MS	200
+#define QUIET_MS	20
 
 /* ---- running a handler ---------------------------------------------- */
 
@@ -33,13 +35,23 @@ static void sleep_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* Let others read and serve the FORGETs that wait, for a while. */
+/*
+ * Let others read and serve the FORGETs that wait: until the channel is
+ * empty, or for a while after the last one came.
+ */
 static void drain_forgets(struct fb_session *s)
 {
+	uint64_t before = atomic_load(&s->forgets);
+	int quiet = 0;
+
 	fb_block_begin();
-	for (int i = 0; i < DRAIN_MS && !fb_interrupted(); i++) {
+	for (int i = 0; i < DRAIN_MS && quiet < QUIET_MS && !fb_interrupted(); i++) {
+		uint64_t seen = atomic_load(&s->forgets);
+
 		if (!fb_channel_is_readable(s->channel) && !atomic_load(&s->forgetting))
 			break;
+		quiet = seen == before && !atomic_load(&s->forgetting) ? quiet + 1 : 0;
+		before = seen;
 		fb_workers_hand_over(s);
 		sleep_ms(1);
 	}
@@ -110,6 +122,7 @@ static int handle(struct fb_request *req, int err)
 	if (req->opcode == FUSE_FORGET || req->opcode == FUSE_BATCH_FORGET) {
 		atomic_fetch_add(&s->forgetting, 1);
 		err = op->handle(req);
+		atomic_fetch_add(&s->forgets, 1);
 		atomic_fetch_sub(&s->forgetting, 1);
 		return err;
 	}
@@ -253,6 +266,7 @@ int fb_session_new(const struct fb_session_args *args, struct fb_session **out)
 	}
 	s->vol = args->vol;
 	s->channel = args->channel;
+	s->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s->is_socket = args->flags & FB_SESSION_SOCKET;
 	for (unsigned i = 0; i < args->spare_count; i++) {
 		if (s->spare_count < FB_MAX_WORKERS)
@@ -299,6 +313,8 @@ void fb_session_free(struct fb_session *s)
 	for (unsigned i = 0; i < s->spare_count; i++)
 		close(s->spares[i]);
 	close(s->channel);
+	if (s->proc >= 0)
+		close(s->proc);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->interrupt_lock);
 	free(s);

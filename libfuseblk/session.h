@@ -84,6 +84,7 @@ struct fb_worker {
 struct fb_session {
 	struct fuseblk_volume *vol;
 	int channel;
+	int proc;			/* /proc as it was at the start, or -1 */
 	bool is_socket;
 	int spares[FB_MAX_WORKERS];
 	unsigned spare_count;
@@ -109,6 +110,7 @@ struct fb_session {
 	unsigned readers_wanted;	/* constant while running */
 	_Atomic unsigned serving_count;	/* workers between read and the end of a request */
 	_Atomic unsigned forgetting;	/* of these, in FORGET */
+	_Atomic uint64_t forgets;	/* served */
 	_Atomic uint64_t served;	/* requests, for the watchdog */
 	_Atomic bool watchdog_asleep;
 	_Atomic uint32_t block_ewma;	/* ns that blocked workers were away, averaged */

@@ -27,6 +27,7 @@
 #include "worker.h"
 
 #define STACK_SIZE	(512u << 10)
+#define LEAST_WORKERS	8u	/* they exist only while others wait, and hear what would end a wait */
 #define LONG_WAIT_NS	100000u		/* waits longer than this on average are worth a wake-up */
 #define WATCH_NS	3000000
 #define WATCH_TICKS	30		/* ticks without a request until the watchdog sleeps */
@@ -281,11 +282,11 @@ void fb_workers_size(struct fb_session *s, unsigned threads)
 	unsigned n = cpus < 1 ? 1 : cpus > 256 ? 256 : (unsigned)cpus;
 
 	s->readers_wanted = n / 4 ? n / 4 : 1;
-	s->worker_max = threads ? threads : n + 2 < 16 ? n + 2 : 16;
-	if (s->worker_max > FB_MAX_WORKERS)
-		s->worker_max = FB_MAX_WORKERS;
-	if (s->worker_max < 2)
-		s->worker_max = 2;	/* somebody must hear INTERRUPT and FORGET */
+	if (!threads)
+		threads = n + 2 < LEAST_WORKERS ? LEAST_WORKERS : n + 2 < 16 ? n + 2 : 16;
+	if (threads > FB_MAX_WORKERS)
+		threads = FB_MAX_WORKERS;
+	s->worker_max = threads < 2 ? 2 : threads;	/* somebody must hear INTERRUPT and FORGET */
 	if (s->readers_wanted > s->worker_max / 2)
 		s->readers_wanted = s->worker_max / 2;
 }
