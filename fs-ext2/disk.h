@@ -117,6 +117,88 @@ static inline e2_le32 e2_put32(uint32_t v)
 #define E2_BG_BLOCK_UNINIT	0x0002
 #define E2_BG_INODE_ZEROED	0x0004
 
+/* The superblock: 1024 bytes at byte 1024 of the volume, and in its backups. */
+struct e2_disk_super {
+	e2_le32 s_inodes_count;		/* 0x00 */
+	e2_le32 s_blocks_count_lo, s_r_blocks_count_lo, s_free_blocks_count_lo;
+	e2_le32 s_free_inodes_count;	/* 0x10 */
+	e2_le32 s_first_data_block, s_log_block_size, s_log_cluster_size;
+	e2_le32 s_blocks_per_group;	/* 0x20 */
+	e2_le32 s_clusters_per_group, s_inodes_per_group, s_mtime;
+	e2_le32 s_wtime;		/* 0x30 */
+	e2_le16 s_mnt_count, s_max_mnt_count, s_magic, s_state, s_errors, s_minor_rev_level;
+	e2_le32 s_lastcheck;		/* 0x40 */
+	e2_le32 s_checkinterval, s_creator_os, s_rev_level;
+	e2_le16 s_def_resuid, s_def_resgid;	/* 0x50 */
+	e2_le32 s_first_ino;
+	e2_le16 s_inode_size, s_block_group_nr;
+	e2_le32 s_feature_compat;
+	e2_le32 s_feature_incompat;	/* 0x60 */
+	e2_le32 s_feature_ro_compat;
+	uint8_t s_uuid[16];		/* 0x68 */
+	uint8_t s_volume_name[16];	/* 0x78 */
+	uint8_t s_last_mounted[64];	/* 0x88 */
+	e2_le32 s_algorithm_usage_bitmap;	/* 0xc8 */
+	uint8_t s_prealloc_blocks, s_prealloc_dir_blocks;
+	e2_le16 s_reserved_gdt_blocks;
+	uint8_t s_journal_uuid[16];	/* 0xd0 */
+	e2_le32 s_journal_inum;		/* 0xe0 */
+	e2_le32 s_journal_dev, s_last_orphan, s_hash_seed[4];
+	uint8_t s_def_hash_version, s_jnl_backup_type;	/* 0xfc */
+	e2_le16 s_desc_size;
+	e2_le32 s_default_mount_opts;	/* 0x100 */
+	e2_le32 s_first_meta_bg, s_mkfs_time, s_jnl_blocks[17];
+	e2_le32 s_blocks_count_hi;	/* 0x150 */
+	e2_le32 s_r_blocks_count_hi, s_free_blocks_count_hi;
+	e2_le16 s_min_extra_isize, s_want_extra_isize;
+	e2_le32 s_flags;		/* 0x160 */
+	e2_le16 s_raid_stride, s_mmp_interval;
+	e2_le32 s_mmp_block_lo, s_mmp_block_hi;
+	e2_le32 s_raid_stripe_width;	/* 0x170 */
+	uint8_t s_log_groups_per_flex, s_checksum_type, s_encryption_level, s_reserved_pad;
+	e2_le32 s_kbytes_written_lo, s_kbytes_written_hi;
+	uint8_t s_snapshot[0x14];	/* 0x180 */
+	e2_le32 s_error_count;		/* 0x194 */
+	e2_le32 s_first_error_time, s_first_error_ino;
+	e2_le32 s_first_error_block_lo, s_first_error_block_hi;	/* 0x1a0 */
+	uint8_t s_first_error_func[32];
+	e2_le32 s_first_error_line, s_last_error_time;
+	e2_le32 s_last_error_ino;	/* 0x1d0 */
+	e2_le32 s_last_error_line, s_last_error_block_lo, s_last_error_block_hi;
+	uint8_t s_last_error_func[32];	/* 0x1e0 */
+	uint8_t s_mount_opts[64];	/* 0x200 */
+	e2_le32 s_usr_quota_inum;	/* 0x240 */
+	e2_le32 s_grp_quota_inum, s_overhead_clusters, s_backup_bgs[2];
+	uint8_t s_encrypt_algos[4];	/* 0x254 */
+	uint8_t s_encrypt_pw_salt[16];
+	e2_le32 s_lpf_ino;		/* 0x268 */
+	e2_le32 s_prj_quota_inum, s_checksum_seed;
+	uint8_t s_wtime_hi, s_mtime_hi, s_mkfs_time_hi, s_lastcheck_hi;	/* 0x274 */
+	uint8_t s_first_error_time_hi, s_last_error_time_hi, s_first_error_errcode, s_last_error_errcode;
+	e2_le16 s_encoding, s_encoding_flags;	/* 0x27c */
+	e2_le32 s_orphan_file_inum;	/* 0x280 */
+	e2_le32 s_reserved[94];
+	e2_le32 s_checksum;		/* 0x3fc */
+};
+_Static_assert(sizeof(struct e2_disk_super) == 1024, "superblock layout");
+_Static_assert(__builtin_offsetof(struct e2_disk_super, s_backup_bgs) == 0x24c, "superblock layout");
+_Static_assert(__builtin_offsetof(struct e2_disk_super, s_error_count) == 0x194, "superblock layout");
+
+/* s_default_mount_opts */
+#define E2_DEFM_BSDGROUPS	0x0002
+#define E2_DEFM_UID16		0x0010
+#define E2_DEFM_DISCARD		0x0400
+/* s_flags */
+#define E2_FLAGS_SIGNED_HASH	0x0001
+#define E2_FLAGS_UNSIGNED_HASH	0x0002
+
+/* A block of the orphan file ends with this; before it, inode numbers or 0. */
+struct e2_disk_orphan_tail {
+	e2_le32 ob_magic;		/* 0x0b10ca04 */
+	e2_le32 ob_checksum;
+};
+#define E2_ORPHAN_MAGIC		0x0b10ca04u
+
 struct e2_disk_inode {
 	e2_le16 i_mode;			/* 0x00 */
 	e2_le16 i_uid;

@@ -89,6 +89,8 @@ struct e2_super {
 	uint16_t resuid, resgid;	/* of the superblock */
 	_Atomic uint64_t itable_window;	/* inode table blocks read ahead last */
 	uint64_t sb_block;		/* where the superblock in use lies */
+	bool started;			/* ->start has marked the volume */
+	int stop_tries;
 	struct fuseblk_buf *sb_buf;	/* the block that holds the superblock, kept */
 	uint32_t sb_offset;		/* of the superblock in it */
 	/* orphans, deferred frees, held slots: each file's own, private to it */
@@ -348,6 +350,7 @@ static inline uint64_t e2_tag(const struct e2_inode *ei)
 }
 
 extern const struct fuseblk_operations e2_operations;
+extern const struct fuseblk_driver e2_driver;
 extern const struct fuseblk_option e2_option_table[];
 
 #endif
