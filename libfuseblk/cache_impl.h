@@ -127,7 +127,11 @@ void fb_change_mark_dirty(struct fb_cache *cache);
 /* cache->lock held: tell the committer that its clock has started */
 void fb_change_note_dirty(struct fb_cache *cache);
 
-/* Run one commit in this thread; cache->lock held on entry and exit, dropped between. */
-void fb_commit_run(struct fb_cache *cache);
+/*
+ * Run one commit in this thread; cache->lock held on entry and exit, dropped
+ * between.  Returns 0 (how it went is in cache->error), or -EINTR: interrupted
+ * while it waited for open changes, nothing was begun.
+ */
+int fb_commit_run(struct fb_cache *cache);
 
 #endif

@@ -232,25 +232,31 @@ static void discard_freed(struct batch *batch, int err)
 	free(batch->freed);
 }
 
-static void close_gate(struct fb_cache *cache)
-{
-	cache->freezing = true;
-	while (cache->changes)
-		pthread_cond_wait(&cache->gate, &cache->lock);
-}
-
 static void open_gate(struct fb_cache *cache)
 {
 	cache->freezing = false;
 	pthread_cond_broadcast(&cache->gate);
 }
 
-/* Returns the epoch whose images are in @batch. cache->lock held. */
+/* Let no new change in and wait for those inside. -EINTR: given up, the gate is open again. */
+static int close_gate(struct fb_cache *cache)
+{
+	int err = 0;
+
+	cache->freezing = true;
+	while (cache->changes && !err)
+		err = fb_cond_wait_interruptible(&cache->gate, &cache->lock);
+	if (!cache->changes)
+		return 0;
+	open_gate(cache);
+	return err;
+}
+
+/* With the gate closed: takes the images of *epoch and opens it. cache->lock held. */
 static int take_images(struct fb_cache *cache, struct batch *batch, uint64_t *epoch)
 {
 	int err = 0;
 
-	close_gate(cache);
 	pthread_mutex_unlock(&cache->lock);
 	if (cache->dirty && cache->hooks.pre_commit)
 		err = cache->hooks.pre_commit(cache->hooks.ctx);
@@ -306,13 +312,18 @@ static void finish(struct fb_cache *cache, uint64_t epoch, uint64_t started, int
 	}
 }
 
-void fb_commit_run(struct fb_cache *cache)
+int fb_commit_run(struct fb_cache *cache)
 {
 	struct batch batch = { .cache = cache };
 	uint64_t started = now_us(), epoch = 0;
 	int err;
 
 	cache->committing = true;
+	if (close_gate(cache)) {
+		cache->committing = false;
+		pthread_cond_broadcast(&cache->gate);
+		return -EINTR;
+	}
 	err = take_images(cache, &batch, &epoch);
 	if (!err) {
 		pthread_mutex_unlock(&cache->lock);
@@ -323,6 +334,7 @@ void fb_commit_run(struct fb_cache *cache)
 		pthread_mutex_lock(&cache->lock);
 	}
 	finish(cache, epoch, started, err);
+	return 0;
 }
 
 /* The newest epoch that holds something not yet durable; 0: nothing. cache->lock held. */
@@ -347,7 +359,7 @@ int fb_commit(struct fb_cache *cache)
 		bool slow = cache->commit_us > SLOW_COMMIT_US && cache->committer_runs;
 
 		if (!cache->committing && !slow) {
-			fb_commit_run(cache);
+			err = fb_commit_run(cache);
 			continue;
 		}
 		if (!cache->committing) {
