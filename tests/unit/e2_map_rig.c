@@ -282,7 +282,7 @@ void rig_open(struct rig *r, uint32_t seed, bool csum)
 	assert_int_equal(fb_cache_new(r->dev, RIG_BS, &hooks, &r->vol.cache), 0);
 	r->sb = (struct e2_super){ .vol = &r->vol, .block_size = RIG_BS, .block_bits = 10,
 		.blocks_count = RIG_BLOCKS, .first_data_block = 1, .blocks_per_group = 8192,
-		.inodes_per_group = 128, .incompat = E2_IN_EXTENTS, .metadata_csum = csum,
+		.inodes_per_group = 128, .inode_size = 256, .incompat = E2_IN_EXTENTS, .metadata_csum = csum,
 		.ro_compat = E2_RO_HUGE_FILE };
 	for (unsigned i = 0; i < RIG_DATA; i++)
 		r->used[i] = 1;
