@@ -469,4 +469,6 @@ int e2_dir_make(struct e2_inode *dir, uint32_t parent, bool reserve)
 void e2_dir_unload(struct e2_inode *dir)
 {
 	e2_names_drop(dir);
+	atomic_store(&dir->dir_names_failed, false);
+	dir->dir_moved_epoch = 0;
 }

@@ -77,6 +77,7 @@ static void describe(struct e2_inode *ei, struct e2_super *sb, const struct e2_i
 		     const struct fuseblk_create *what, const struct fuseblk_caller *who, uint32_t ino)
 {
 	memset(ei, 0, sizeof(*ei));
+	pthread_spin_init(&ei->map_lock, PTHREAD_PROCESS_PRIVATE);
 	ei->sb = sb;
 	ei->ino = ino;
 	ei->mode = (uint16_t)what->mode;

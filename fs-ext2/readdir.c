@@ -171,7 +171,8 @@ static int group_add_leaf(struct e2_inode *dir, struct group *g, const uint8_t *
 /* Hand the names over in order; *@more: some were left for the next round. */
 static void group_emit(struct listing *l, struct group *g, bool *more)
 {
-	qsort(g->item, g->count, sizeof(*g->item), by_key);
+	if (g->count)
+		qsort(g->item, g->count, sizeof(*g->item), by_key);
 	for (unsigned i = 0; i < g->count; i++) {
 		const struct found *f = &g->item[i];
 
