@@ -125,14 +125,13 @@ int e2_write_inline(struct fuseblk_volume *vol, struct fuseblk_node *node, const
 int e2_inline_map(struct e2_inode *ei, uint64_t off, uint64_t len, enum fuseblk_map_mode mode,
 		  bool reserve, struct fuseblk_extent *ext, unsigned max)
 {
-	uint64_t end = off + len, data_end;
+	uint64_t end = off + len, data_end = end;
 	unsigned n = 0;
 	int r;
 
 	if (mode == FUSEBLK_MAP_WRITE) {
 		if (end > capacity(ei))
 			return e2_inline_convert(ei, reserve);
-		data_end = end;
 	} else {
 		r = content(ei, &data_end);
 		if (r)

@@ -75,7 +75,7 @@ static void make_image(const struct image *im)
 {
 	assert_int_equal(run("cd %s && rm -rf img src && mkdir src && : > src/a && head -c 70 /dev/zero > src/b && "
 			     "head -c 300000 /dev/zero > src/c && head -c 5000 /dev/zero > src/d && truncate -s 8M img && "
-			     "mke2fs -q -F -m 1 %s -d src img 2> /dev/null", dir, im->options), 0);
+			     "mke2fs -q -F -m 1 %s -d src img > /dev/null 2>&1", dir, im->options), 0);
 }
 
 static void check_image(const char *name)
