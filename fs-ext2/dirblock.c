@@ -305,27 +305,30 @@ int e2_leaf_find(struct e2_inode *dir, struct fuseblk_buf *buf, uint64_t lblk,
 	return err ? err : -ENOENT;
 }
 
+/* The bytes of entry @d behind its name begin a gap. */
+static void gap_behind(struct e2_gap *gap, const struct e2_dent *d)
+{
+	gap->owner = d->off;
+	gap->owner_len = e2_dent_size(d->name_len);
+	gap->off = d->off + gap->owner_len;
+	gap->len = d->rec_len - gap->owner_len;
+}
+
 /* Add entry @d to the gap that ends where it begins, or begin a new one with it. */
 static void extend_gap(struct e2_gap *gap, const struct e2_dent *d, const struct e2_taken *taken)
 {
-	uint32_t used = e2_dent_size(d->name_len);
-
 	if (d->ino) {
-		gap->owner = d->off;
-		gap->owner_len = used;
-		gap->off = d->off + used;
-		gap->len = d->rec_len - used;
+		gap_behind(gap, d);
 	} else if (is_taken(taken, d->off, d->rec_len)) {
-		gap->len = 0;
-	} else if (gap->len || (gap->owner != E2_NO_OWNER && gap->off == d->off)) {
+		gap_behind(gap, d);
+		if (is_taken(taken, gap->off, gap->len))
+			*gap = (struct e2_gap){ .buf = gap->buf, .lblk = gap->lblk, .owner = E2_NO_OWNER };
+	} else if (gap->owner != E2_NO_OWNER || gap->len) {
 		gap->len += d->rec_len;
 	} else {
-		gap->owner = E2_NO_OWNER;
 		gap->off = d->off;
 		gap->len = d->rec_len;
 	}
-	if (!gap->len && !d->ino)
-		gap->owner = E2_NO_OWNER;
 }
 
 int e2_leaf_gap(struct e2_inode *dir, struct fuseblk_buf *buf, uint64_t lblk, uint32_t need,
@@ -377,7 +380,7 @@ static void forget_names(struct e2_inode *dir, const struct e2_gap *gap)
 	e2_walk_init(&w, dir, gap->buf->data, gap->lblk);
 	w.off = gap->owner == E2_NO_OWNER ? gap->off : gap->owner;
 	while (w.off < gap->off + gap->len && e2_walk_next(&w, &d) > 0)
-		if (!d.ino && d.name_len)
+		if (!d.ino && d.name_len && d.off != gap->owner)
 			e2_names_remove(dir, d.name, d.name_len, gap->lblk);
 }
 
