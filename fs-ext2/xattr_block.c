@@ -145,7 +145,6 @@ static bool drop_block(struct e2_super *sb, struct fuseblk_buf *buf, unsigned ph
 	pthread_mutex_unlock(&refcount_lock);
 	if (count > 1)
 		return false;
-	fuseblk_buf_forget(sb->vol, block);
 	e2_blocks_free(sb, block, 1);
 	return true;
 }
