@@ -41,6 +41,14 @@ static uint32_t rdev(const struct e2_inode *ei)
 	return e2_get32(old) ? e2_get32(old) & 0xFFFF : e2_get32(new);
 }
 
+/* Files with inline data count as if they had blocks, lest programs take them for holes; so does the kernel. */
+static uint64_t blocks(const struct e2_inode *ei)
+{
+	bool is_inline = S_ISREG(ei->mode) && ei->flags & E2_FL_INLINE_DATA;
+
+	return ei->blocks + (is_inline ? (ei->size + 511) / 512 : 0);
+}
+
 int e2_getattr(struct fuseblk_volume *vol, struct fuseblk_node *node, struct fuseblk_attr *out)
 {
 	const struct e2_inode *ei = e2_i(node);
@@ -49,7 +57,7 @@ int e2_getattr(struct fuseblk_volume *vol, struct fuseblk_node *node, struct fus
 	*out = (struct fuseblk_attr){
 		.ino = ei->ino,
 		.size = ei->size,
-		.blocks = ei->blocks,
+		.blocks = blocks(ei),
 		.atime = ei->atime,
 		.mtime = ei->mtime,
 		.ctime = ei->ctime,

@@ -83,7 +83,8 @@ def field(func, *args):
 
 
 def birth_times(root):
-    r = subprocess.run(["find", root, "-printf", r"%p\0%B@\0"], capture_output=True, check=False)
+    command = "find \"$1\" -print0 | xargs -0 stat --printf '%n\\0%.9W\\0'"
+    r = subprocess.run(["sh", "-c", command, "sh", root], capture_output=True, check=False)
     parts = r.stdout.split(b"\0")
     return dict(zip(parts[::2], parts[1::2]))
 
@@ -96,10 +97,11 @@ def line(path, name, without, births):
               "mtime": st.st_mtime_ns, "ctime": st.st_ctime_ns, "ino": st.st_ino}
     if "btime" not in without:
         fields["btime"] = births.get(path, b"?").decode()
-    if kind == stat.S_IFREG and "data" not in without:
-        fields["data"] = field(data_hash, path, st.st_size)
+    # Holes first: preallocated space that has been read counts as data in the kernel's drivers.
     if kind == stat.S_IFREG and "holes" not in without:
         fields["holes"] = field(holes, path, st.st_size)
+    if kind == stat.S_IFREG and "data" not in without:
+        fields["data"] = field(data_hash, path, st.st_size)
     if kind == stat.S_IFLNK:
         fields["target"] = repr(field(os.readlink, path))
     if "xattr" not in without:
