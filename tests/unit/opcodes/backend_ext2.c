@@ -7,7 +7,7 @@
 #include "../../lib/image.h"
 #include "opcodes.h"
 
-#define MAX_LIVE 4
+#define MAX_LIVE 16		/* sessions of one test */
 
 /* Made once per kind, copied per session. */
 static struct kind {
@@ -39,7 +39,7 @@ static struct fk *start(struct kind *kind, const char *options, bool ready)
 	int err;
 
 	if (!kind->fresh)
-		kind->fresh = image_mke2fs(kind->options, 16 << 20);
+		kind->fresh = image_mke2fs(kind->options, 4 << 20);
 	*place = image_copy(kind->fresh);
 	if (ready)
 		return fk_start_ready(&e2_driver, image_device(*place, false), options);
@@ -66,19 +66,20 @@ static void check(void)
 		fail_msg("e2fsck -fn: status %d", worst);
 }
 
-#define BACKEND(n, title)						\
+#define BACKEND(n, title, ...)						\
 	static struct fk *start_##n(const char *options, bool ready)	\
 	{								\
 		return start(&kinds[n], options, ready);		\
 	}								\
 	static const struct op_backend backend_##n = {			\
 		.name = title, .start = start_##n, .check = check,	\
+		__VA_ARGS__						\
 	}
 
-BACKEND(0, "ext2 with 1k blocks");
-BACKEND(1, "ext2 with 4k blocks and small inodes");
-BACKEND(2, "ext4 with 1k blocks");
-BACKEND(3, "ext4 with inline data");
+BACKEND(0, "ext2 with 1k blocks", .no_unwritten = true);
+BACKEND(1, "ext2 with 4k blocks and small inodes", .no_unwritten = true, .no_btime = true);
+BACKEND(2, "ext4 with 1k blocks", .no_btime = false);
+BACKEND(3, "ext4 with inline data", .no_btime = false);
 
 const struct op_backend *const op_backends[] = {
 	&backend_0, &backend_1, &backend_2, &backend_3, NULL,

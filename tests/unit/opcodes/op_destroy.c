@@ -19,11 +19,12 @@ static void test_waits(void **state)
 	struct op *op = *state;
 	struct fuse_read_in in = { .size = 1 };
 	struct fk_args args = { .opcode = FUSE_READ, .nodeid = op->file, .args = &in, .args_len = sizeof(in) };
-	struct message m = message_new(FUSE_DESTROY, 0, 0);
+	struct message m;
 	struct fk_reply reply;
 	uint64_t held, destroy;
 
 	OP_NEEDS_HOOKS();
+	m = message_new(FUSE_DESTROY, 0, 0);
 	testfs_hold("map_read");
 	held = fk_call_async(op->fk, &args);
 	assert_true(testfs_wait_held(1));

@@ -25,7 +25,7 @@ static void test_long_form(void **state)
 
 	/* the number says long, so that is what a caller's ioctl brings */
 	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_GETFLAGS, NULL, 0, &flags, 8), 0);
-	flags = FS_NODUMP_FL;
+	flags = (uint32_t)flags | FS_NODUMP_FL;
 	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, &flags, 8, NULL, 0), 0);
 }
 
@@ -60,12 +60,21 @@ static void test_too_small(void **state)
 	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, NULL, 0, NULL, 0), -EINVAL);
 }
 
+/* Set @on and clear @off of the inode's flags, as chattr does. */
+static void change_flags(struct op *op, uint64_t node, uint32_t on, uint32_t off)
+{
+	uint32_t flags = 0;
+
+	assert_int_equal(fk_ioctl(op->fk, node, FS_IOC_GETFLAGS, NULL, 0, &flags, 4), 0);
+	flags = (flags | on) & ~off;
+	assert_int_equal(fk_ioctl(op->fk, node, FS_IOC_SETFLAGS, &flags, 4, NULL, 0), 0);
+}
+
 static void test_immutable(void **state)
 {
 	struct op *op = *state;
-	uint32_t flags = FS_IMMUTABLE_FL;
 
-	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, &flags, 4, NULL, 0), 0);
+	change_flags(op, op->file, FS_IMMUTABLE_FL, 0);
 	assert_int_equal(fk_open(op->fk, op->file, O_RDONLY, NULL), 0);
 	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY, NULL), -EPERM);
 	assert_int_equal(fk_chmod(op->fk, op->file, 0600), -EPERM);
@@ -73,8 +82,7 @@ static void test_immutable(void **state)
 	assert_int_equal(fk_link(op->fk, op->file, op->dir, "x", NULL), -EPERM);
 	assert_int_equal(fk_rename(op->fk, FUSE_ROOT_ID, "file", op->dir, "x"), -EPERM);
 	assert_int_equal(fk_setxattr(op->fk, op->file, "user.a", "v", 1, 0), -EPERM);
-	flags = 0;
-	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, &flags, 4, NULL, 0), 0);
+	change_flags(op, op->file, 0, FS_IMMUTABLE_FL | FS_APPEND_FL);
 	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY, NULL), 0);
 	op_check_tree(op);
 }
@@ -82,16 +90,14 @@ static void test_immutable(void **state)
 static void test_append_only(void **state)
 {
 	struct op *op = *state;
-	uint32_t flags = FS_APPEND_FL;
 
-	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, &flags, 4, NULL, 0), 0);
+	change_flags(op, op->file, FS_APPEND_FL, 0);
 	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY | O_APPEND, NULL), 0);
 	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY, NULL), -EPERM);
 	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY | O_APPEND | O_TRUNC, NULL), -EPERM);
 	assert_int_equal(fk_truncate(op->fk, op->file, 0), -EPERM);
 	assert_int_equal(fk_unlink(op->fk, FUSE_ROOT_ID, "file"), -EPERM);
-	flags = 0;
-	assert_int_equal(fk_ioctl(op->fk, op->file, FS_IOC_SETFLAGS, &flags, 4, NULL, 0), 0);
+	change_flags(op, op->file, 0, FS_IMMUTABLE_FL | FS_APPEND_FL);
 	op_check_tree(op);
 }
 

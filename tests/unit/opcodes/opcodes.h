@@ -36,6 +36,8 @@ struct op_backend {
 	struct fk *(*start)(const char *options, bool ready);	/* @ready: INIT done */
 	void (*check)(void);			/* after the session: is the volume sound? may be NULL */
 	bool has_hooks;				/* it is testfs */
+	bool no_unwritten;			/* fallocate(2) of holes: EOPNOTSUPP, as on the kernel's */
+	bool no_btime;
 };
 extern const struct op_backend *op_backend;		/* the one at work */
 extern const struct op_backend *const op_backends[];	/* what the program was linked with; ends with NULL */
