@@ -5,8 +5,9 @@
  */
 #include <errno.h>
 #include <sys/stat.h>
-#include "op.h"
+#include "channel.h"
 #include "data.h"
+#include "op.h"
 #include "proto.h"
 
 int fb_req_node_of(struct fb_request *req, uint64_t nodeid, uint32_t type,
@@ -127,6 +128,49 @@ int fb_kill_priv_locked(struct fuseblk_node *node)
 	attr.mode &= ~kill;
 	attr.ctime = fb_time_now(vol);
 	return vol->ops->setattr(vol, node, FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME, &attr);
+}
+
+uint32_t fb_mode_watch(struct fuseblk_node *node)
+{
+	struct fuseblk_attr attr;
+
+	return fb_node_getattr(node, &attr) ? 0 : attr.mode;
+}
+
+/*
+ * The kernel keeps modes for long, and honours set-id bits it remembers.  The
+ * notification takes no lock that a request can hold.
+ */
+void fb_mode_settle(struct fb_request *req, struct fuseblk_node *node, uint32_t before)
+{
+	struct fb_reply reply;
+
+	if (fb_mode_watch(node) == before)
+		return;
+	fb_encode_inval_attr(fb_nodeid_of_ino(req->vol, node->ino), &reply);
+	fb_channel_reply(req->worker->fd, &reply);
+}
+
+int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node)
+{
+	uint32_t before = fb_mode_watch(node);
+	int err;
+
+	if (req->uid == 0 || !(before & (S_ISUID | S_ISGID)))
+		return 0;
+	err = fb_node_wrlock(node);
+	if (err)
+		return err;
+	err = fb_volume_change_begin(req->vol);
+	if (!err) {
+		err = fb_kill_priv_locked(node);
+		fuseblk_node_changed(node);
+		fb_volume_change_end(req->vol);
+	}
+	fb_node_unlock(node);
+	if (!err)
+		fb_mode_settle(req, node, before);
+	return err;
 }
 
 static int truncate_locked(struct fuseblk_node *node, bool kill)

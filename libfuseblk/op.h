@@ -96,6 +96,15 @@ struct timespec fb_time_now(const struct fuseblk_volume *vol);
  * truncating do; with ctime.
  */
 int fb_kill_priv_locked(struct fuseblk_node *node);
+/*
+ * Set-id bits may go in this request though its reply does not tell: call
+ * watch before, and settle after with what watch returned; then the kernel
+ * forgets the mode it has cached.  Before the reply, with no lock held.
+ */
+uint32_t fb_mode_watch(struct fuseblk_node *node);
+void fb_mode_settle(struct fb_request *req, struct fuseblk_node *node, uint32_t before);
+/* As a write by this caller would: clear set-id bits, unless it is root (stands for CAP_FSETID). Takes lock and change. */
+int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node);
 /* O_TRUNC: size 0, times now, set-id bits gone if @kill. Takes lock and change itself. */
 int fb_truncate_open(struct fuseblk_node *node, bool kill);
 

@@ -64,8 +64,10 @@ static int open_node(struct fb_request *req, struct fuseblk_node *node)
 	if (writes && fuseblk_is_read_only(req->vol))
 		return -EROFS;
 	err = fb_permit_open(&attr, flags);
-	if (!err && (flags & O_TRUNC) && S_ISREG(attr.mode))
+	if (!err && (flags & O_TRUNC) && S_ISREG(attr.mode)) {
 		err = fb_truncate_open(node, req->in.open.open_flags & FUSE_OPEN_KILL_SUIDGID);
+		fb_mode_settle(req, node, attr.mode);
+	}
 	if (err)
 		return err;
 	req->out.open_flags = fb_open_reply_flags(req, flags);
@@ -124,7 +126,7 @@ int fb_op_read(struct fb_request *req)
 
 int fb_op_write(struct fb_request *req)
 {
-	uint32_t wire = req->in.write.write_flags, flags = 0;
+	uint32_t wire = req->in.write.write_flags, flags = 0, mode = 0;
 	struct fuseblk_node *node;
 	struct fuseblk_caller who;
 	ssize_t n;
@@ -135,10 +137,14 @@ int fb_op_write(struct fb_request *req)
 	fb_req_caller(req, &who);
 	if (wire & FUSE_WRITE_CACHE)
 		flags |= FB_WRITE_CACHED;
-	if (wire & FUSE_WRITE_KILL_SUIDGID)
+	if (wire & FUSE_WRITE_KILL_SUIDGID) {
 		flags |= FB_WRITE_KILL_PRIV;
+		mode = fb_mode_watch(node);
+	}
 	n = fb_data_write(node, req->in.write.bytes, req->in.write.size, req->in.write.off,
 			  flags, &who);
+	if (flags & FB_WRITE_KILL_PRIV)
+		fb_mode_settle(req, node, mode);
 	fb_node_put(node);
 	if (n < 0)
 		return (int)n;
@@ -180,6 +186,8 @@ int fb_op_fallocate(struct fb_request *req)
 	if (!err)
 		err = fb_permit_fallocate(&attr, req->in.fallocate.mode);
 	if (!err)
+		err = fb_kill_priv(req, node);
+	if (!err)
 		err = fb_data_fallocate(node, req->in.fallocate.mode, req->in.fallocate.off,
 					req->in.fallocate.len, &who);
 	fb_node_put(node);
@@ -209,8 +217,10 @@ int fb_op_copy_file_range(struct fb_request *req)
 	if (len > (INT32_MAX & ~4095u))
 		len = INT32_MAX & ~4095u;	/* the reply of COPY_FILE_RANGE has 32 bits */
 	fb_req_caller(req, &who);
-	n = fb_data_copy(from, req->in.copy_file_range.off_in, to,
-			 req->in.copy_file_range.off_out, len, &who);
+	n = fb_kill_priv(req, to);
+	if (!n)
+		n = fb_data_copy(from, req->in.copy_file_range.off_in, to,
+				 req->in.copy_file_range.off_out, len, &who);
 	fb_node_put(to);
 	fb_node_put(from);
 	if (n < 0)

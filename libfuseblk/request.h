@@ -143,6 +143,12 @@ size_t fb_encode_direntplus(const struct fb_proto *proto, void *buf, size_t size
 			    unsigned char d_type, uint64_t next_cookie,
 			    bool no_cache_entry);
 
+/*
+ * Encode the notification that what the kernel has cached of @nodeid's
+ * attributes (not of its data) is void.  wire/notify.c.
+ */
+void fb_encode_inval_attr(uint64_t nodeid, struct fb_reply *reply);
+
 /* The dispatch table: handler and name for each opcode; NULL handler: ENOSYS. */
 struct fb_opcode {
 	const char *name;

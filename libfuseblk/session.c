@@ -59,6 +59,22 @@ static void drain_forgets(struct fb_session *s)
 	fb_node_reap(s->vol);
 }
 
+/*
+ * A full volume is written to without end by what has not noticed yet: if
+ * draining has just been in vain and only writes came since, it is again.
+ */
+static bool is_drain_vain(struct fb_session *s)
+{
+	return atomic_load(&s->vain_others) == atomic_load(&s->others) &&
+	       atomic_load(&s->vain_forgets) == atomic_load(&s->forgets);
+}
+
+static void note_vain(struct fb_session *s)
+{
+	atomic_store(&s->vain_others, atomic_load(&s->others));
+	atomic_store(&s->vain_forgets, atomic_load(&s->forgets));
+}
+
 /* After a failed attempt: 0 to run the handler again, or the error to answer. */
 static int make_room(struct fb_request *req, int err, unsigned *again, bool *drained)
 {
@@ -72,6 +88,8 @@ static int make_room(struct fb_request *req, int err, unsigned *again, bool *dra
 		err = -ENOSPC;
 	}
 	if (*drained)
+		note_vain(s);
+	if (*drained || is_drain_vain(s))
 		return err;
 	*drained = true;
 	drain_forgets(s);
@@ -119,6 +137,8 @@ static int handle(struct fb_request *req, int err)
 		err = -ENOSYS;
 	if (err)
 		return err;
+	if (req->opcode != FUSE_WRITE && req->opcode != FUSE_READ)
+		atomic_fetch_add(&s->others, 1);
 	if (req->opcode == FUSE_FORGET || req->opcode == FUSE_BATCH_FORGET) {
 		atomic_fetch_add(&s->forgetting, 1);
 		err = op->handle(req);
@@ -277,6 +297,7 @@ int fb_session_new(const struct fb_session_args *args, struct fb_session **out)
 	s->serving = args->serving;
 	s->closing = args->closing;
 	s->ctx = args->ctx;
+	atomic_store(&s->vain_others, UINT64_MAX);
 	s->proto = (struct fb_proto){ .minor = FB_PROTO_MINOR_MIN, .max_write = FB_MAX_WRITE };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->interrupt_lock, NULL);

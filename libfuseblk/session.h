@@ -111,6 +111,8 @@ struct fb_session {
 	_Atomic unsigned serving_count;	/* workers between read and the end of a request */
 	_Atomic unsigned forgetting;	/* of these, in FORGET */
 	_Atomic uint64_t forgets;	/* served */
+	_Atomic uint64_t others;	/* requests but READ and WRITE */
+	_Atomic uint64_t vain_forgets, vain_others;	/* the counts when draining FORGETs last made no room */
 	_Atomic uint64_t served;	/* requests, for the watchdog */
 	_Atomic bool watchdog_asleep;
 	_Atomic uint32_t block_ewma;	/* ns that blocked workers were away, averaged */

@@ -115,6 +115,9 @@ static void take_reply(struct fk *fk, const uint8_t *bytes, size_t len)
 	memcpy(&head, bytes, sizeof(head));
 	if (head.len != len)
 		violation(fk, "length differs from the header's", head.unique, head.len);
+	else if (!head.unique && head.error == FUSE_NOTIFY_INVAL_INODE &&
+		 len == sizeof(head) + sizeof(struct fuse_notify_inval_inode_out))
+		return;			/* no reply: cached attributes are void */
 	else if (head.error > 0 || head.error < -511)
 		violation(fk, "error out of range", head.unique, head.error);
 	else if (head.error && len != sizeof(head))
