@@ -88,7 +88,8 @@ holes ext4 "$T/e4.img" 4096
 rw "$T/e2.img"
 expect_errno "past ext2's limit with 1k blocks" EFBIG "
 fd = os.open('$MNT/limit', os.O_RDWR | os.O_CREAT)
-os.pwrite(fd, b'x', 17 << 30)"
+os.pwrite(fd, b'x', 17 << 30)
+os.fsync(fd)"
 expect_errno "truncate past it" EFBIG "os.truncate('$MNT/limit', 17 << 30)"
 check "the last byte before it" py "
 fd = os.open('$MNT/limit', os.O_RDWR); os.pwrite(fd, b'x', (16 << 30) - 1)"

@@ -95,7 +95,7 @@ rm "$MNT/shared-2"
 un
 fuse "$T/e4.img" noacl,nouser_xattr
 echo x >"$MNT/o"
-expect_errno "nouser_xattr" EOPNOTSUPP "os.setxattr('$MNT/o','user.a',b'')"
+expect_errno "nouser_xattr" ENOTSUP "os.setxattr('$MNT/o','user.a',b'')"
 refuse "noacl" setfacl -m u:1:r "$MNT/o"
 rm "$MNT/o"
 un
