@@ -12,7 +12,7 @@
  *   over a file     REMOVE              SWITCH                 the loser has a temporary name
  *   over a directory SWITCH             SWITCH                 the loser dies right before SWITCH
  *   exchange        SWITCH              SWITCH                 files have temporary names
- *   whiteout        SWITCH              as above               the whiteout has a temporary name
+ *   whiteout        SWITCH              as above               it and what moves have temporary names
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -175,15 +175,14 @@ static bool never_lives(const struct e2_inode *ei)
 	return ei->new_epoch == fuseblk_epoch(ei->sb->vol) && ei->links == 1;
 }
 
+/* Who would be without a name while only some of the blocks of SWITCH are written. */
 static int make_temps(struct rename *r)
 {
 	int err = 0;
 
-	if (!r->target)
-		return 0;
-	if (!r->target_is_dir && (is_exchange(r) || !never_lives(r->target)))
+	if (r->target && !r->target_is_dir && (is_exchange(r) || !never_lives(r->target)))
 		err = e2_name_temp(r->newdir, r->target->ino, e2_type_of_mode(r->target->mode));
-	if (!err && !r->is_dir && is_exchange(r))
+	if (!err && !r->is_dir && (is_exchange(r) || is_whiteout(r)))
 		err = e2_name_temp(r->dir, r->ei->ino, r->moved.type);
 	return err;
 }

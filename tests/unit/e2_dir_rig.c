@@ -13,8 +13,6 @@
 
 #define ATTEMPTS 3
 
-extern const struct fuseblk_driver e2_driver;
-
 static const struct fuseblk_caller root = { .may_use_reserved = true };
 
 void rig_make(struct rig *r, const char *mke2fs, uint64_t size, uint32_t seed)
@@ -68,25 +66,41 @@ void rig_commit(struct rig *r)
 
 /* ---- power cuts ---------------------------------------------------------------- */
 
-/* e2fsck on a copy in a file, quiet unless it says more than @most; brought back. */
-static int fsck(struct image *image, const char *options, int most)
+/* @command, on the image in a file, $F; what it says is shown if its status is above @most. */
+static int with_file(struct image *image, const char *command, int most)
 {
-	char path[] = "/dev/shm/e2dir.XXXXXX", command[200];
+	char path[] = "/dev/shm/e2dir.XXXXXX", line[1000];
 	uint64_t size = image_size(image);
 	int fd = mkstemp(path), status;
 
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, image_bytes(image), size, 0), size);
-	snprintf(command, sizeof(command), "e2fsck %s %s >%s.log 2>&1", options, path, path);
-	status = system(command);
+	snprintf(line, sizeof(line), "F=%s; %s >$F.log 2>&1", path, command);
+	status = system(line);
 	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 	assert_int_equal(pread(fd, image_bytes(image), size, 0), size);
-	snprintf(command, sizeof(command), "%s %s.log; rm -f %s %s.log", status > most ? "cat" : ":",
-		 path, path, path);
-	if (system(command))
+	snprintf(line, sizeof(line), "%s %s.log; rm -f %s %s.log", status > most ? "cat" : ":", path, path, path);
+	if (system(line))
 		print_message("%s stays\n", path);
 	close(fd);
 	return status;
+}
+
+static int fsck(struct image *image, const char *options, int most)
+{
+	char command[40];
+
+	snprintf(command, sizeof(command), "e2fsck %s $F", options);
+	return with_file(image, command, most);
+}
+
+void rig_debugfs(struct rig *r, const char *commands)
+{
+	char line[900];
+
+	snprintf(line, sizeof(line), "printf '%s' | debugfs -w -f - $F", commands);
+	assert_int_equal(with_file(r->image, line, 0), 0);
+	assert_int_equal(fsck(r->image, "-fy", 1) & ~1, 0);
 }
 
 static void apply(struct rig *r, struct image *image, const struct fb_write_log_entry *e, bool all)
@@ -154,7 +168,23 @@ struct call {
 	uint64_t ino;
 };
 
-static int run(struct rig *r, struct call *c, int (*step)(struct rig *r, struct call *c))
+/* With E2_TRACE in the environment every operation is printed: epoch, directories, names, inodes. */
+static void trace(struct rig *r, const struct call *c, const char *what, int err)
+{
+	static int on = -1;
+
+	if (on < 0)
+		on = getenv("E2_TRACE") != NULL;
+	if (on)
+		print_message("%u %s %u/%.4s %u/%.4s node %u target %u flags %u made %u: %d\n",
+			      (unsigned)fuseblk_epoch(r->vol), what, c->dir ? (unsigned)c->dir->ino : 0,
+			      c->name ? c->name : "", c->newdir ? (unsigned)c->newdir->ino : 0,
+			      c->newname ? c->newname : "", c->node ? (unsigned)c->node->ino : 0,
+			      c->target ? (unsigned)c->target->ino : 0, c->flags, (unsigned)c->ino, err);
+}
+
+#define run(r, c, step) run_step(r, c, step, #step)
+static int run_step(struct rig *r, struct call *c, int (*step)(struct rig *r, struct call *c), const char *what)
 {
 	int err = 0;
 
@@ -166,6 +196,7 @@ static int run(struct rig *r, struct call *c, int (*step)(struct rig *r, struct 
 		for (unsigned k = 0; k < 4; k++)
 			if (all[k])
 				fuseblk_node_changed(all[k]);
+		trace(r, c, what, err);
 		fb_volume_change_end(r->vol);
 		if (err != -FUSEBLK_EAGAIN_COMMIT)
 			break;

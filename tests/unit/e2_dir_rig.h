@@ -19,6 +19,8 @@
 #include "../../libfuseblk/volume.h"
 #include "../lib/image.h"
 
+extern const struct fuseblk_driver e2_driver;
+
 struct rig {
 	struct image *image;		/* what the device writes to */
 	struct image *base;		/* as it was when the log began */
@@ -31,6 +33,7 @@ struct rig {
 };
 
 void rig_make(struct rig *r, const char *mke2fs, uint64_t size, uint32_t seed);
+void rig_debugfs(struct rig *r, const char *commands);	/* between mounts; lines end with \\n */
 void rig_mount(struct rig *r, bool log);
 void rig_unmount(struct rig *r);	/* and e2fsck -fn */
 void rig_free(struct rig *r);

@@ -3,7 +3,8 @@
  * test_e2_rename.c: random creations, links, removals and renames (every
  * flag) in a few directories, compared with a model after each; the image is
  * judged by e2fsck -fn at the end, and by e2fsck -p after cuts of the power
- * anywhere in between.
+ * anywhere in between.  E2_SEED and E2_CUTS in the environment: the seed and how
+ * many cuts of each image (default 8).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -342,7 +343,7 @@ static void test_model(void **state)
 	for (unsigned i = 0; i < IMAGES; i++) {
 		begin(images[i], 4711 + i, false);
 		rig.may_move_dirs = true;
-		for (unsigned k = 0; k < 3000; k++) {
+		for (unsigned k = 0; k < 2000; k++) {
 			step();
 			if (rig_random(&rig, 40) == 0)
 				rig_commit(&rig);
@@ -371,20 +372,23 @@ static void cut(bool move_dirs, uint32_t seed, unsigned steps, unsigned cuts)
 	}
 }
 
+static unsigned setting(const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)strtoul(text, NULL, 0) : otherwise;
+}
+
 static void test_cuts(void **state)
 {
-	const char *seed = getenv("E2_SEED");
-
 	(void)state;
-	cut(false, seed ? (uint32_t)strtoul(seed, NULL, 0) : 99, 400, 40);
+	cut(false, setting("E2_SEED", 99), 400, setting("E2_CUTS", 8));
 }
 
 static void test_cuts_with_moves(void **state)
 {
-	const char *seed = getenv("E2_SEED");
-
 	(void)state;
-	cut(true, seed ? (uint32_t)strtoul(seed, NULL, 0) : 7, 300, 12);
+	cut(true, setting("E2_SEED", 7), 300, setting("E2_CUTS", 8) / 2);
 }
 
 int main(void)
