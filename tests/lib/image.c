@@ -40,7 +40,7 @@ static int temporary(char *path, size_t size)
 static int run(const char *program, const char *options, const char *path, int log)
 {
 	char words[512], *argv[MAX_WORDS + 3], *save = NULL;
-	int status, n = 0;
+	int status = 0, n = 0;
 	pid_t pid;
 
 	snprintf(words, sizeof(words), "%s", options);
@@ -158,7 +158,8 @@ int image_e2fsck(struct image *image, const char *options)
 	status = run("e2fsck", options, path, log);
 	if (status)
 		print_log(log);
-	move_bytes(fd, image->bytes, image->size, false);
+	if (!strchr(options, 'n'))
+		move_bytes(fd, image->bytes, image->size, false);
 	unlink(path);
 	unlink(log_path);
 	close(fd);

@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; op_backends[i]; i++) {
 		op_backend = op_backends[i];
+		if (!op_backend_is_wanted(op_backend))
+			continue;
 		failed += run_groups(argc, argv);
 	}
 	return failed ? 1 : 0;

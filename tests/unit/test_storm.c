@@ -360,6 +360,8 @@ int main(void)
 
 	for (size_t i = 0; op_backends[i]; i++) {
 		op_backend = op_backends[i];
+		if (!op_backend_is_wanted(op_backend))
+			continue;
 		printf("%s\n", op_backend->name);
 		fflush(stdout);
 		failed += cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,11 @@
 
 const struct op_backend *op_backend;
 
+bool op_backend_is_wanted(const struct op_backend *backend)
+{
+	return !backend->only_if_all || getenv("FUSEBLK_TEST_ALL");
+}
+
 uint8_t op_byte(uint64_t off)
 {
 	return (uint8_t)(off * 7 + off / 256 + 1);

@@ -38,9 +38,12 @@ struct op_backend {
 	bool has_hooks;				/* it is testfs */
 	bool no_unwritten;			/* fallocate(2) of holes: EOPNOTSUPP, as on the kernel's */
 	bool no_btime;
+	bool only_if_all;			/* takes time: only where FUSEBLK_TEST_ALL is in the environment */
 };
 extern const struct op_backend *op_backend;		/* the one at work */
 extern const struct op_backend *const op_backends[];	/* what the program was linked with; ends with NULL */
+
+bool op_backend_is_wanted(const struct op_backend *backend);
 
 /* The greatest file size. */
 #define OP_MAX_SIZE(op) (fk_volume((op)->fk)->info.max_file_size)
