@@ -48,7 +48,6 @@ int fb_node_table_new(struct fuseblk_volume *vol, struct fb_node_table **out)
 	t->vol = vol;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->loaded, NULL);
-	t->lru.lru_prev = t->lru.lru_next = &t->lru;
 	*out = t;
 	return 0;
 }
@@ -81,20 +80,21 @@ void fb_node_unhash(struct fb_node_table *t, struct fuseblk_node *node)
 
 static void lru_remove(struct fb_node_table *t, struct fuseblk_node *node)
 {
-	if (!node->lru_next)
+	if (!node->listed)
 		return;
-	node->lru_prev->lru_next = node->lru_next;
-	node->lru_next->lru_prev = node->lru_prev;
-	node->lru_prev = node->lru_next = NULL;
+	*(node->lru_prev ? &node->lru_prev->lru_next : &t->oldest) = node->lru_next;
+	*(node->lru_next ? &node->lru_next->lru_prev : &t->newest) = node->lru_prev;
+	node->listed = false;
 	t->lru_count--;
 }
 
 static void lru_append(struct fb_node_table *t, struct fuseblk_node *node)
 {
-	node->lru_prev = t->lru.lru_prev;
-	node->lru_next = &t->lru;
-	node->lru_prev->lru_next = node;
-	t->lru.lru_prev = node;
+	node->lru_next = NULL;
+	node->lru_prev = t->newest;
+	*(t->newest ? &t->newest->lru_next : &t->oldest) = node;
+	t->newest = node;
+	node->listed = true;
 	t->lru_count++;
 }
 
@@ -153,7 +153,7 @@ static bool is_pinned(const struct fuseblk_node *node)
 static struct fuseblk_node *take_victim(struct fb_node_table *t)
 {
 	for (unsigned i = 0; i < SCAN && t->lru_count > LRU_MOST; i++) {
-		struct fuseblk_node *node = t->lru.lru_next;
+		struct fuseblk_node *node = t->oldest;
 
 		lru_remove(t, node);
 		if (!is_pinned(node)) {

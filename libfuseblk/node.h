@@ -23,6 +23,7 @@ struct fuseblk_node {
 	struct fuseblk_node *next;	/* hash chain */
 	struct fuseblk_node *lru_prev, *lru_next;
 	uint32_t refs;			/* requests using it */
+	bool listed;			/* in the list of nodes without references */
 	bool loading, dead;		/* dead: freed on disk, or could not be loaded; not to be reused (set with the node lock held) */
 	int load_error;			/* of ->load */
 	_Atomic uint32_t type;		/* S_IFMT bits once asked for, 0 before */

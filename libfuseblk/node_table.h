@@ -18,7 +18,7 @@ struct fb_node_table {
 	pthread_cond_t loaded;
 	struct fb_records records;
 	struct fuseblk_node *active[FB_ACTIVE_BUCKETS];
-	struct fuseblk_node lru;	/* head of the ring of nodes without references, oldest first */
+	struct fuseblk_node *oldest, *newest;	/* list of nodes without references */
 	unsigned lru_count, active_count;
 	uint64_t *reap;			/* inodes that lost their last reference outside a safe place */
 	unsigned reap_count, reap_room;
