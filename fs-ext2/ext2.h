@@ -73,7 +73,7 @@ struct e2_super {
 	bool hash_unsigned;
 	bool gdt_csum;			/* gdt_csum or metadata_csum: descriptors have checksums and UNINIT flags */
 	bool metadata_csum;
-	uint64_t reserved_blocks;
+	uint64_t reserved_blocks;	/* for root, resuid, resgid; and what the kernel keeps for itself */
 	_Atomic int64_t free_blocks, free_inodes;	/* free for use now */
 	_Atomic int64_t pending_blocks, pending_inodes;	/* freed, not yet durable */
 	struct e2_group *groups;

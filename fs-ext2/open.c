@@ -187,6 +187,18 @@ static void set_overhead(struct e2_super *sb, const struct e2_disk_super *ds, ui
 		sb->overhead = sb->first_data_block + e2_meta_blocks(sb) + journal_blocks;
 }
 
+/* As the kernel on volumes with extents: a fiftieth, at most 4096 clusters, is for nobody but root. */
+static void set_reserve(struct e2_super *sb)
+{
+	uint64_t clusters = (sb->blocks_count >> sb->cluster_bits) / 50;
+
+	if (!e2_has_incompat(sb, E2_IN_EXTENTS))
+		return;
+	sb->reserved_blocks += (clusters < 4096 ? clusters : 4096) << sb->cluster_bits;
+	if (sb->reserved_blocks > sb->blocks_count)
+		sb->reserved_blocks = sb->blocks_count;
+}
+
 static int make_parts(struct e2_super *sb)
 {
 	int err = fuseblk_set_block_size(sb->vol, sb->block_size);
@@ -263,6 +275,7 @@ static int open_volume(struct e2_super *sb, const struct e2_options *o, struct f
 	if (err)
 		return err;
 	set_overhead(sb, &ds, validated.journal_blocks);
+	set_reserve(sb);
 	describe(sb, &ds, info);
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = (uint32_t)time(NULL);
