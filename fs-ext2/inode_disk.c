@@ -46,9 +46,9 @@ static struct timespec clamp(struct timespec t, bool has_extra)
 {
 	int64_t least = INT32_MIN, most = has_extra ? INT32_MAX + (3ll << 32) : INT32_MAX;
 
-	if (t.tv_sec < least)
+	if (t.tv_sec <= least)
 		return (struct timespec){ .tv_sec = least };
-	if (t.tv_sec > most)
+	if (t.tv_sec >= most)
 		return (struct timespec){ .tv_sec = most };
 	if (!has_extra)
 		t.tv_nsec = 0;
