@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "e2_dir_rig.h"
+#include "../../libfuseblk/node_table.h"
 #include <ext2fs/ext2_fs.h>	/* after ours: it defines macros of common names */
 #include <ext2fs/ext2fs.h>
 
@@ -315,6 +316,87 @@ static void test_cost(void **state)
 	}
 }
 
+/* ---- readers and a writer --------------------------------------------------------------------- */
+
+struct crowd {
+	uint64_t dir;
+	_Atomic bool done;
+	_Atomic unsigned wrong;		/* permanent names not found or not listed */
+};
+
+static bool count_fill(void *ctx, const char *name, size_t len, uint64_t ino, unsigned char type, uint64_t next)
+{
+	unsigned *count = ctx;
+
+	(void)ino;
+	(void)type;
+	(void)next;
+	*count += len && name[0] == 'n';
+	return true;
+}
+
+static void *reader(void *arg)
+{
+	struct crowd *c = arg;
+	char name[300];
+
+	for (unsigned i = 0; !c->done; i++) {
+		struct fuseblk_node *node = rig_node(&rig, c->dir);
+		unsigned count = 0;
+		uint64_t ino;
+
+		name_of(name, "n", i % 300, 40);
+		fb_node_rdlock(node);
+		c->wrong += e2_lookup(rig.vol, node, name, strlen(name), &ino) != 0;
+		if (i % 50 == 0) {
+			c->wrong += e2_readdir(rig.vol, node, 0, count_fill, &count) != 0;
+			c->wrong += count != 300;
+		}
+		fb_node_unlock(node);
+		fb_node_put(node);
+	}
+	return NULL;
+}
+
+/* rig_create() and rig_unlink() take no locks: the one writer holds the directory's here. */
+static void write_some(struct crowd *c, unsigned rounds)
+{
+	struct fuseblk_node *node = rig_node(&rig, c->dir);
+	char name[300];
+
+	for (unsigned i = 0; i < rounds; i++) {
+		name_of(name, "x", i % 400, 40);
+		fb_node_wrlock(node);
+		if (rig_create(&rig, c->dir, name, S_IFIFO | 0644, NULL, NULL))
+			rig_unlink(&rig, c->dir, name);
+		fb_node_unlock(node);
+	}
+	fb_node_put(node);
+}
+
+static void test_crowd(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct crowd c = { .dir = 0 };
+		pthread_t thread[3];
+
+		rig_make(&rig, i ? "-t ext2 -b 1024 -O ^dir_index" : "-t ext4 -b 1024 -O ^has_journal", 32u << 20, 5);
+		rig_mount(&rig, false);
+		c.dir = make_dir("d");
+		fill(c.dir, "n", 0, 300, 40);
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(pthread_create(&thread[k], NULL, reader, &c), 0);
+		write_some(&c, 3000);
+		c.done = true;
+		for (unsigned k = 0; k < 3; k++)
+			pthread_join(thread[k], NULL);
+		assert_int_equal(c.wrong, 0);
+		rig_unmount(&rig);
+		rig_free(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_list_in_storm),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_crowd),
 	};
 
 	if (getenv("E2_NAMES"))
