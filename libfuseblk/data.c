@@ -228,25 +228,28 @@ int fb_data_clear_tail(struct fuseblk_node *node, uint64_t size)
 	return fb_device_zero(vol->device, ext.device, ext.length);
 }
 
-static uint32_t mode_without_setid(uint32_t mode)
+uint32_t fb_mode_without_setid(uint32_t mode, bool in_group)
 {
+	if (S_ISDIR(mode))
+		return mode;
 	mode &= ~(uint32_t)S_ISUID;
-	if (mode & S_IXGRP)
+	if ((mode & S_IXGRP) || !in_group)
 		mode &= ~(uint32_t)S_ISGID;
 	return mode;
 }
 
-int fb_data_modified(struct fuseblk_node *node, uint32_t flags)
+int fb_data_modified(struct fuseblk_node *node, uint32_t flags, const struct fuseblk_caller *who)
 {
 	struct fuseblk_volume *vol = node->vol;
 	struct fuseblk_attr attr;
-	uint32_t valid = 0;
+	uint32_t valid = 0, mode;
 	int err = vol->ops->getattr(vol, node, &attr);
 
 	if (err)
 		return err;
-	if ((flags & FB_WRITE_KILL_PRIV) && mode_without_setid(attr.mode) != attr.mode) {
-		attr.mode = mode_without_setid(attr.mode);
+	mode = fb_mode_without_setid(attr.mode, who && who->gid == attr.gid);
+	if ((flags & FB_WRITE_KILL_PRIV) && mode != attr.mode) {
+		attr.mode = mode;
 		valid |= FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME;
 	}
 	if (!(flags & FB_WRITE_CACHED))
@@ -275,7 +278,7 @@ int fb_data_kill_capability(struct fuseblk_node *node)
 static int write_locked(struct write_job *job, const void *buf, size_t len, uint64_t off,
 			uint32_t flags, uint64_t *done)
 {
-	int err = fb_data_modified(job->node, flags);
+	int err = fb_data_modified(job->node, flags, job->who);
 
 	if (!err)
 		err = fb_data_size(job->node, &job->old_size);

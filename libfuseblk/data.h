@@ -11,6 +11,12 @@
 
 /* Fills @buf with up to @len bytes from @off; fewer at the end of the file. Returns the count. */
 ssize_t fb_data_read(struct fuseblk_node *node, void *buf, size_t len, uint64_t off);
+/*
+ * The mode of a file whose bytes or owner are changed by somebody who may not
+ * keep set-id bits.  @in_group: the file's group is one of theirs, so that
+ * set-gid without the group's right to execute stays.
+ */
+uint32_t fb_mode_without_setid(uint32_t mode, bool in_group);
 /* @flags */
 #define FB_WRITE_CACHED		0x1u	/* from the writeback cache: keep times, size only grows, no caller */
 #define FB_WRITE_KILL_PRIV	0x2u	/* clear set-id bits first */

@@ -114,7 +114,7 @@ static int fallocate_locked(struct fuseblk_node *node, uint32_t mode, struct ran
 	int err = fb_data_size(node, &old);
 
 	if (!err)
-		err = fb_data_modified(node, FB_WRITE_KILL_PRIV);
+		err = fb_data_modified(node, 0, who);
 	if (err)
 		return err;
 	size = !(mode & FALLOC_FL_KEEP_SIZE) && r.end > old ? r.end : old;
@@ -263,7 +263,7 @@ ssize_t fb_data_copy(struct fuseblk_node *from, uint64_t off_from, struct fusebl
 		if (n == 0)
 			break;
 		if (n > 0)
-			n = fb_data_write(to, buf, (size_t)n, off_to + done, FB_WRITE_KILL_PRIV, who);
+			n = fb_data_write(to, buf, (size_t)n, off_to + done, 0, who);
 		if (n > 0)
 			done += (uint64_t)n;
 	}

@@ -111,21 +111,19 @@ struct timespec fb_time_now(const struct fuseblk_volume *vol)
 	return now;
 }
 
-int fb_kill_priv_locked(struct fuseblk_node *node)
+int fb_kill_priv_locked(struct fuseblk_node *node, uint32_t gid)
 {
 	struct fuseblk_volume *vol = node->vol;
 	struct fuseblk_attr attr;
-	uint32_t kill;
+	uint32_t mode;
 	int err = vol->ops->getattr(vol, node, &attr);
 
-	if (err || !S_ISREG(attr.mode))
+	if (err)
 		return err;
-	kill = attr.mode & S_ISUID;
-	if (attr.mode & S_IXGRP)
-		kill |= attr.mode & S_ISGID;
-	if (!kill)
+	mode = fb_mode_without_setid(attr.mode, gid == attr.gid);
+	if (mode == attr.mode)
 		return 0;
-	attr.mode &= ~kill;
+	attr.mode = mode;
 	attr.ctime = fb_time_now(vol);
 	return vol->ops->setattr(vol, node, FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME, &attr);
 }
@@ -163,7 +161,7 @@ int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node)
 		return err;
 	err = fb_volume_change_begin(req->vol);
 	if (!err) {
-		err = fb_kill_priv_locked(node);
+		err = fb_kill_priv_locked(node, req->gid);
 		fuseblk_node_changed(node);
 		fb_volume_change_end(req->vol);
 	}
@@ -173,31 +171,31 @@ int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node)
 	return err;
 }
 
-static int truncate_locked(struct fuseblk_node *node, bool kill)
+static int truncate_locked(struct fb_request *req, struct fuseblk_node *node, bool kill)
 {
-	struct fuseblk_volume *vol = node->vol;
+	struct fuseblk_volume *vol = req->vol;
 	struct fuseblk_attr attr = { 0 };
 	int err = fb_data_resize_locked(node, 0);
 
 	if (!err && kill)
-		err = fb_kill_priv_locked(node);
+		err = fb_kill_priv_locked(node, req->gid);
 	if (err)
 		return err;
 	attr.mtime = attr.ctime = fb_time_now(vol);
 	return vol->ops->setattr(vol, node, FUSEBLK_SET_MTIME | FUSEBLK_SET_CTIME, &attr);
 }
 
-int fb_truncate_open(struct fuseblk_node *node, bool kill)
+int fb_truncate_open(struct fb_request *req, struct fuseblk_node *node, bool kill)
 {
 	int err = fb_node_wrlock(node);
 
 	if (err)
 		return err;
-	err = fb_volume_change_begin(node->vol);
+	err = fb_volume_change_begin(req->vol);
 	if (!err) {
-		err = truncate_locked(node, kill);
+		err = truncate_locked(req, node, kill);
 		fuseblk_node_changed(node);
-		fb_volume_change_end(node->vol);
+		fb_volume_change_end(req->vol);
 	}
 	fb_node_unlock(node);
 	return err;

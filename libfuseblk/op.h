@@ -91,11 +91,11 @@ void fb_atime_update(struct fuseblk_volume *vol, uint64_t ino);
 struct timespec fb_time_now(const struct fuseblk_volume *vol);
 
 /*
- * Inside a change, with @node locked exclusively: clear set-id bits (set-gid
- * only where the group may execute) of a regular file, as writing and
- * truncating do; with ctime.
+ * Inside a change, with @node locked exclusively: clear set-id bits of a
+ * regular file as writing and truncating by a caller of group @gid do; with
+ * ctime.
  */
-int fb_kill_priv_locked(struct fuseblk_node *node);
+int fb_kill_priv_locked(struct fuseblk_node *node, uint32_t gid);
 /*
  * Set-id bits may go in this request though its reply does not tell: call
  * watch before, and settle after with what watch returned; then the kernel
@@ -106,7 +106,7 @@ void fb_mode_settle(struct fb_request *req, struct fuseblk_node *node, uint32_t 
 /* As a write by this caller would: clear set-id bits, unless it is root (stands for CAP_FSETID). Takes lock and change. */
 int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node);
 /* O_TRUNC: size 0, times now, set-id bits gone if @kill. Takes lock and change itself. */
-int fb_truncate_open(struct fuseblk_node *node, bool kill);
+int fb_truncate_open(struct fb_request *req, struct fuseblk_node *node, bool kill);
 
 /* ---- names.c -------------------------------------------------------- */
 

@@ -65,23 +65,18 @@ static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 	return set | FUSEBLK_SET_CTIME;
 }
 
-static uint32_t kill_bits(uint32_t mode)
+/* Set-id bits that go: with a new owner, or where the kernel says so. @gid: the file's group so far. */
+static uint32_t plan_kill(const struct fb_request *req, uint32_t set, uint32_t gid, struct fuseblk_attr *attr)
 {
-	return S_ISUID | (mode & S_IXGRP ? S_ISGID : 0);
-}
-
-/* Set-id bits that go: with a new owner, or where the kernel says so. */
-static uint32_t plan_kill(uint32_t valid, uint32_t set, struct fuseblk_attr *attr)
-{
+	uint32_t valid = req->in.setattr.valid, mode;
 	bool owner = valid & (FATTR_UID | FATTR_GID);
 
-	if (S_ISDIR(attr->mode) || (valid & FATTR_MODE))
+	if ((valid & FATTR_MODE) || (!owner && !(valid & FATTR_KILL_SUIDGID)))
 		return set;
-	if (!owner && !(valid & FATTR_KILL_SUIDGID))
+	mode = fb_mode_without_setid(attr->mode, req->gid == gid || (owner && req->uid == 0));
+	if (mode == attr->mode)
 		return set;
-	if (!(attr->mode & kill_bits(attr->mode)))
-		return set;
-	attr->mode &= ~kill_bits(attr->mode);
+	attr->mode = mode;
 	return set | FUSEBLK_SET_MODE;
 }
 
@@ -99,7 +94,7 @@ static int resize(struct fb_request *req, struct fuseblk_node *node, const struc
 static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
 {
 	struct fuseblk_volume *vol = req->vol;
-	uint32_t valid = req->in.setattr.valid, set;
+	uint32_t valid = req->in.setattr.valid, set, gid;
 	struct fuseblk_attr attr;
 	int err = vol->ops->getattr(vol, node, &attr);
 
@@ -109,7 +104,9 @@ static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
 		err = resize(req, node, &attr);
 	if (err)
 		return err;
-	set = plan_kill(valid, plan(req, &attr), &attr);
+	gid = attr.gid;
+	set = plan(req, &attr);
+	set = plan_kill(req, set, gid, &attr);
 	if (set)
 		err = vol->ops->setattr(vol, node, set, &attr);
 	return err ? err : vol->ops->getattr(vol, node, &req->out.attr);

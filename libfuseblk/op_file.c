@@ -65,7 +65,7 @@ static int open_node(struct fb_request *req, struct fuseblk_node *node)
 		return -EROFS;
 	err = fb_permit_open(&attr, flags);
 	if (!err && (flags & O_TRUNC) && S_ISREG(attr.mode)) {
-		err = fb_truncate_open(node, req->in.open.open_flags & FUSE_OPEN_KILL_SUIDGID);
+		err = fb_truncate_open(req, node, req->in.open.open_flags & FUSE_OPEN_KILL_SUIDGID);
 		fb_mode_settle(req, node, attr.mode);
 	}
 	if (err)

@@ -35,6 +35,26 @@ static void test_owner_drops_setid(void **state)
 	assert_int_equal(a.mode, S_IFREG | 0755);
 }
 
+/* Set-gid without the group's right to execute stays for root and for members of the group. */
+static void test_owner_and_locking_bit(void **state)
+{
+	struct op *op = *state;
+	struct fuse_setattr_in in = { .valid = FATTR_GID, .gid = 6 };
+	struct fuse_attr a;
+
+	assert_int_equal(fk_chmod(op->fk, op->file, 02745), 0);
+	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+	assert_int_equal(a.mode, S_IFREG | 02745);
+	fk_as(op->fk, 1000, 6);
+	in.gid = 1000;
+	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+	assert_int_equal(a.mode, S_IFREG | 02745);
+	in.gid = 6;
+	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+	assert_int_equal(a.mode, S_IFREG | 0745);
+	fk_as(op->fk, 0, 0);
+}
+
 static void test_times(void **state)
 {
 	struct op *op = *state;
@@ -92,6 +112,13 @@ static void test_kill_suidgid(void **state)
 	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
 	assert_int_equal(a.mode, S_IFREG | 0755);
 	assert_int_equal(a.size, 10);
+	assert_int_equal(fk_chmod(op->fk, op->file, 02745), 0);
+	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+	assert_int_equal(a.mode, S_IFREG | 02745);
+	fk_as(op->fk, 1000, 1000);
+	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+	assert_int_equal(a.mode, S_IFREG | 0745);
+	fk_as(op->fk, 0, 0);
 }
 
 static void test_error(void **state)
@@ -123,6 +150,7 @@ static const struct CMUnitTest tests[] = {
 	OP_TEST(test_mode),
 	OP_TEST(test_type_stays),
 	OP_TEST(test_owner_drops_setid),
+	OP_TEST(test_owner_and_locking_bit),
 	OP_TEST(test_times),
 	OP_TEST(test_truncate),
 	OP_TEST(test_truncate_bounds),
