@@ -87,7 +87,7 @@ static int open_device(const struct life *l, struct fb_device **dev)
 
 static int open_volume(struct life *l, char *error, size_t size)
 {
-	char options[sizeof(l->start.options) + 4];
+	char options[sizeof(l->start.options) + 24];
 	struct fb_device *dev;
 	int err = open_device(l, &dev);
 
@@ -96,8 +96,8 @@ static int open_volume(struct life *l, char *error, size_t size)
 			 err == -EUCLEAN ? "it is damaged or cut short" : strerror(-err));
 		return err;
 	}
-	snprintf(options, sizeof(options), "%s%s", l->start.options,
-		 !l->start.read_only ? "" : l->start.options[0] ? ",ro" : "ro");
+	snprintf(options, sizeof(options), "defaults%s%s%s%s", l->start.options[0] ? "," : "",
+		 l->start.options, l->start.read_only ? ",ro" : "", l->start.sloppy ? ",sloppy" : "");
 	return fb_volume_new(l->driver, dev, l->start.source, options, &l->vol, error, size);
 }
 

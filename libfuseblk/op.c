@@ -70,15 +70,31 @@ int fb_req_entry(struct fb_request *req, uint64_t ino)
 	return err;
 }
 
+static bool may_use_reserved(struct fuseblk_volume *vol, uint32_t uid, uint32_t gid)
+{
+	return vol->ops->may_use_reserved ? vol->ops->may_use_reserved(vol, uid, gid) : uid == 0;
+}
+
 void fb_req_caller(const struct fb_request *req, struct fuseblk_caller *who)
 {
-	struct fuseblk_volume *vol = req->vol;
-
 	who->uid = req->uid;
 	who->gid = req->gid;
 	who->pid = req->pid;
-	who->may_use_reserved = vol->ops->may_use_reserved ?
-		vol->ops->may_use_reserved(vol, req->uid, req->gid) : req->uid == 0;
+	who->may_use_reserved = may_use_reserved(req->vol, req->uid, req->gid);
+}
+
+int fb_req_owner(struct fuseblk_node *node, struct fuseblk_caller *who)
+{
+	struct fuseblk_attr attr;
+	int err = fb_node_getattr(node, &attr);
+
+	if (err)
+		return err;
+	who->uid = attr.uid;
+	who->gid = attr.gid;
+	who->pid = 0;
+	who->may_use_reserved = may_use_reserved(node->vol, attr.uid, attr.gid);
+	return 0;
 }
 
 int fb_req_new_name(const struct fb_request *req, const struct fb_name *name)

@@ -46,8 +46,8 @@ int fb_op_lseek(struct fb_request *req);
 int fb_op_fallocate(struct fb_request *req);
 int fb_op_copy_file_range(struct fb_request *req);
 int fb_op_bmap(struct fb_request *req);
-/* FOPEN_* for an open with @flags (O_*): see docs/DESIGN.md on write-through. */
-uint32_t fb_open_reply_flags(struct fb_request *req, uint32_t flags);
+/* The handle in the reply to an open with @flags (O_*) of the file of @attr; the last step before the reply. */
+void fb_open_reply(struct fb_request *req, const struct fuseblk_attr *attr, uint32_t flags);
 /* op_xattr.c */
 int fb_op_getxattr(struct fb_request *req);
 int fb_op_listxattr(struct fb_request *req);
@@ -80,6 +80,8 @@ void fb_req_unlook(struct fb_request *req, unsigned count);
 /* Fill req->out.attr for a reply with an entry; @ino's lookup is counted already. */
 int fb_req_entry(struct fb_request *req, uint64_t ino);
 void fb_req_caller(const struct fb_request *req, struct fuseblk_caller *who);
+/* For a write from the page cache, which carries no caller: it acts for the file's owner. Takes the node's lock shared. */
+int fb_req_owner(struct fuseblk_node *node, struct fuseblk_caller *who);
 /* A name that may be given to something: -ENAMETOOLONG, -EINVAL for "." and "..". */
 int fb_req_new_name(const struct fb_request *req, const struct fb_name *name);
 /* After a change of the namespace on a mount with sync or dirsync: commit. @err: the result so far, returned if it is one. */

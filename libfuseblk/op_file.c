@@ -2,9 +2,8 @@
 /*
  * op_file.c: OPEN, RELEASE, and file data, which data.c moves.
  *
- * A file handle is 0, or HANDLE_SYNC for a file whose writes are synchronous
- * (chattr +S).  No other state belongs to an open: what the daemon has to know
- * it knows of the inode.
+ * A file handle is a set of HANDLE_* bits.  No other state belongs to an
+ * open: what the daemon has to know it knows of the inode.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +13,8 @@
 #include "op.h"
 #include "proto.h"
 
-#define HANDLE_SYNC 1u
+#define HANDLE_SYNC	1u	/* writes are synchronous (chattr +S) */
+#define HANDLE_WRITES	2u	/* counted among the inode's writers */
 
 /* ---- OPEN ----------------------------------------------------------- */
 
@@ -43,13 +43,18 @@ static bool can_write_through(const struct fb_request *req)
 	       (req->session->proto.flags & FUSE_DIRECT_IO_ALLOW_MMAP);
 }
 
-uint32_t fb_open_reply_flags(struct fb_request *req, uint32_t flags)
+void fb_open_reply(struct fb_request *req, const struct fuseblk_attr *attr, uint32_t flags)
 {
-	uint32_t out = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
+	bool sync = attr->flags & FUSEBLK_ATTR_SYNC;
 
-	if ((flags & O_ACCMODE) != O_RDONLY && can_write_through(req) && is_nearly_full(req->vol))
-		out |= FOPEN_DIRECT_IO;
-	return out;
+	req->out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
+	req->out.fh = 0;
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return;
+	req->out.fh = HANDLE_WRITES | (sync ? HANDLE_SYNC : 0);
+	if (can_write_through(req) && (sync || is_nearly_full(req->vol)))
+		req->out.open_flags |= FOPEN_DIRECT_IO;
+	fb_node_writer_add(req->vol, attr->ino);
 }
 
 static int open_node(struct fb_request *req, struct fuseblk_node *node)
@@ -70,13 +75,7 @@ static int open_node(struct fb_request *req, struct fuseblk_node *node)
 	}
 	if (err)
 		return err;
-	req->out.open_flags = fb_open_reply_flags(req, flags);
-	req->out.fh = 0;
-	if (writes && (attr.flags & FUSEBLK_ATTR_SYNC)) {
-		req->out.fh = HANDLE_SYNC;
-		if (can_write_through(req))
-			req->out.open_flags |= FOPEN_DIRECT_IO;
-	}
+	fb_open_reply(req, &attr, flags);
 	return 0;
 }
 
@@ -97,7 +96,8 @@ int fb_op_open(struct fb_request *req)
 
 int fb_op_release(struct fb_request *req)
 {
-	(void)req;
+	if (req->in.release.fh & HANDLE_WRITES)
+		fb_node_writer_remove(req->vol, fb_ino_of_nodeid(req->vol, req->nodeid));
 	return 0;
 }
 
@@ -135,8 +135,14 @@ int fb_op_write(struct fb_request *req)
 	if (err)
 		return err;
 	fb_req_caller(req, &who);
-	if (wire & FUSE_WRITE_CACHE)
+	if (wire & FUSE_WRITE_CACHE) {
 		flags |= FB_WRITE_CACHED;
+		err = fb_req_owner(node, &who);
+	}
+	if (err) {
+		fb_node_put(node);
+		return err;
+	}
 	if (wire & FUSE_WRITE_KILL_SUIDGID) {
 		flags |= FB_WRITE_KILL_PRIV;
 		mode = fb_mode_watch(node);
@@ -149,12 +155,24 @@ int fb_op_write(struct fb_request *req)
 	if (n < 0)
 		return (int)n;
 	req->out.count = (uint32_t)n;
-	if (req->in.write.fh == HANDLE_SYNC || req->vol->options.sync)
+	if ((req->in.write.fh & HANDLE_SYNC) || req->vol->options.sync)
 		return fb_commit(req->vol->cache);
 	return 0;
 }
 
 /* ---- the rest ------------------------------------------------------- */
+
+/*
+ * The kernel asks for data and holes without writing back first, and without
+ * saying how long the file has become: while it may hold data we have not
+ * seen, any answer could make the caller miss some.  EINVAL is what callers
+ * know from filesystems without SEEK_DATA, and they read the file instead.
+ * RELEASE of the last handle comes after write-back.
+ */
+static bool may_lack_data(const struct fb_request *req, const struct fuseblk_node *node)
+{
+	return (req->session->proto.flags & FUSE_WRITEBACK_CACHE) && fb_node_has_writers(req->vol, node->ino);
+}
 
 int fb_op_lseek(struct fb_request *req)
 {
@@ -167,7 +185,10 @@ int fb_op_lseek(struct fb_request *req)
 	err = fb_req_node(req, S_IFREG, &node);
 	if (err)
 		return err;
-	err = fb_data_seek(node, req->in.lseek.off, whence, &req->out.value);
+	if (may_lack_data(req, node))
+		err = -EINVAL;
+	else
+		err = fb_data_seek(node, req->in.lseek.off, whence, &req->out.value);
 	fb_node_put(node);
 	return err;
 }

@@ -209,6 +209,7 @@ const struct fuseblk_option fb_option_table[] = {
 	UINT("commit", commit_seconds, 900, "seconds between commits; 0: the default, 5"),
 	UINT("threads", threads, 64, "most threads that serve requests; 0: as suits the machine"),
 	FLAG("debug", debug, 1, "log every request"),
+	FLAG("sloppy", sloppy, 1, "options that nobody knows are ignored, as mount -s says"),
 	IGNORE("defaults", "nothing"),
 	{ NULL, 0, 0, 0, NULL, 0, NULL },
 };
@@ -256,6 +257,23 @@ int fb_options_split(const char *text, struct fb_options *out, char *error, size
 		out->driver_options = NULL;
 	}
 	return ret;
+}
+
+void fb_options_keep_known(const struct fuseblk_option *table, char *text)
+{
+	const char *rest = text;
+	char *kept = calloc(1, strlen(text) + 2), error[160];
+	struct token tok;
+
+	if (!kept)
+		return;
+	while (next_token(&rest, &tok, error, sizeof(error)) > 0) {
+		if (is_named(table, tok.name))
+			append_raw(kept, &tok);
+		free(tok.name);
+	}
+	strcpy(text, kept);
+	free(kept);
 }
 
 void fb_options_free(const struct fuseblk_option *table, void *options)

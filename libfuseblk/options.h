@@ -13,6 +13,8 @@ extern const struct fuseblk_option fb_option_table[];
  * -EINVAL with a line in @error, -ENOMEM.
  */
 int fb_options_split(const char *text, struct fb_options *out, char *error, size_t error_size);
+/* Take out of @text, in place, the options that @table does not name (mount -s). */
+void fb_options_keep_known(const struct fuseblk_option *table, char *text);
 /* Frees the strings of a driver's options structure and the structure; NULL: nothing. */
 void fb_options_free(const struct fuseblk_option *table, void *options);
 

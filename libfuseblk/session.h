@@ -61,6 +61,7 @@ struct fb_worker {
 	uint8_t *scratch;		/* mapped: FB_MAX_WRITE and a page */
 	unsigned block_depth;		/* own thread only */
 	uint64_t block_since;		/* ns; own thread only */
+	uint64_t served_at;		/* ns, 0: nothing served since it parked; own thread only */
 	/* session->lock: */
 	bool wanted;			/* a reader's place is reserved for this parked worker */
 	pthread_cond_t wake;
@@ -115,6 +116,8 @@ struct fb_session {
 	_Atomic uint64_t vain_forgets, vain_others;	/* the counts when draining FORGETs last made no room */
 	_Atomic uint64_t served;	/* requests, for the watchdog */
 	_Atomic bool watchdog_asleep;
+	_Atomic uint32_t gap_ewma;	/* ns from a request's end to the next one, averaged; waits cut to MAX_GAP_NS */
+	bool may_poll;			/* another CPU is there for the callers; constant */
 	_Atomic uint32_t block_ewma;	/* ns that blocked workers were away, averaged */
 
 	pthread_mutex_t interrupt_lock;

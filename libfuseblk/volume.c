@@ -171,6 +171,8 @@ static int parse_options(struct fuseblk_volume *vol, const char *text, char *err
 		return -ENOMEM;
 	if (driver->options_init)
 		driver->options_init(vol->driver_options);
+	if (vol->options.sloppy)
+		fb_options_keep_known(driver->options, vol->options.driver_options);
 	return fuseblk_options_parse(driver->options, vol->options.driver_options,
 				     vol->driver_options, error, size);
 }

@@ -31,6 +31,7 @@ struct fb_options {
 	uint64_t commit_seconds;	/* 0: default 5 */
 	uint64_t threads;		/* most workers, 0: suits the machine */
 	int debug;
+	int sloppy;
 	char *driver_options;		/* what is left for the driver */
 };
 

@@ -11,7 +11,10 @@
  *
  * Waking a thread on another CPU costs more than most requests do, so a worker
  * about to wait hands over only if a message is waiting already or waits have
- * lately been long.
+ * lately been long.  For the same reason a worker polls the channel for a moment
+ * before it sleeps in read(), while requests have been following each other
+ * closely: a caller that waits for one answer after another is then served
+ * without a wake-up.
  */
 #include <errno.h>
 #include <sched.h>
@@ -30,6 +33,9 @@
 #define LEAST_WORKERS	8u	/* they exist only while others wait, and hear what would end a wait */
 #define LONG_WAIT_NS	100000u		/* waits longer than this on average are worth a wake-up */
 #define WATCH_NS	3000000
+#define POLL_NS		40000u		/* longest poll before sleeping */
+#define POLL_GAP_NS	25000u		/* worth it while requests follow each other within this on average */
+#define MAX_GAP_NS	100000u
 #define WATCH_TICKS	30		/* ticks without a request until the watchdog sleeps */
 #define DROP_SECONDS	5		/* parked this long: give the buffers back */
 
@@ -126,6 +132,7 @@ static bool park(struct fb_worker *worker)
 	}
 	worker->next_parked = s->parked;
 	s->parked = worker;
+	worker->served_at = 0;
 	while (!worker->wanted && !atomic_load(&s->ended)) {
 		if (dropped) {
 			pthread_cond_wait(&worker->wake, &s->lock);
@@ -178,12 +185,41 @@ static void serving_done(struct fb_session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* A gap of @ns between two requests. */
+static void note_gap(struct fb_session *s, uint64_t ns)
+{
+	uint32_t avg = atomic_load_explicit(&s->gap_ewma, memory_order_relaxed);
+
+	if (ns > MAX_GAP_NS)
+		ns = MAX_GAP_NS;
+	avg = (uint32_t)((7 * (uint64_t)avg + ns) / 8);
+	atomic_store_explicit(&s->gap_ewma, avg, memory_order_relaxed);
+}
+
+/* Look out for the next message for as long as that is likely to be cheaper than to sleep. */
+static void poll_channel(struct fb_worker *worker)
+{
+	struct fb_session *s = worker->session;
+	uint64_t until = worker->served_at + POLL_NS;
+
+	if (!worker->served_at || !s->may_poll ||
+	    atomic_load_explicit(&s->gap_ewma, memory_order_relaxed) > POLL_GAP_NS)
+		return;
+	while (!fb_channel_is_readable(worker->fd))
+		if (now_ns() > until || atomic_load(&s->ended))
+			return;
+}
+
 /* Read and serve one message; the caller has a place. Returns false at the end of the channel. */
 static bool read_and_serve(struct fb_worker *worker)
 {
 	struct fb_session *s = worker->session;
-	ssize_t n = fb_channel_read(worker->fd, worker->message, FB_MESSAGE_SIZE(FB_MAX_WRITE));
+	ssize_t n;
 
+	poll_channel(worker);
+	n = fb_channel_read(worker->fd, worker->message, FB_MESSAGE_SIZE(FB_MAX_WRITE));
+	if (worker->served_at)
+		note_gap(s, now_ns() - worker->served_at);
 	if (n == -EINTR) {
 		give_place(s);
 		return true;
@@ -195,6 +231,7 @@ static bool read_and_serve(struct fb_worker *worker)
 		fb_session_serve(worker, (size_t)n);
 	}
 	serving_done(s);
+	worker->served_at = now_ns();
 	if (n < 0)
 		fb_workers_end(s);
 	return n > 0;
@@ -282,6 +319,8 @@ void fb_workers_size(struct fb_session *s, unsigned threads)
 	unsigned n = cpus < 1 ? 1 : cpus > 256 ? 256 : (unsigned)cpus;
 
 	s->readers_wanted = n / 4 ? n / 4 : 1;
+	s->may_poll = n > 1;
+	s->gap_ewma = MAX_GAP_NS;
 	if (!threads)
 		threads = n + 2 < LEAST_WORKERS ? LEAST_WORKERS : n + 2 < 16 ? n + 2 : 16;
 	if (threads > FB_MAX_WORKERS)
