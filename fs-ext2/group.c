@@ -35,9 +35,14 @@ static int refuse_group(struct e2_super *sb, uint32_t i, const char *what)
 	return -EUCLEAN;
 }
 
-static bool is_inside(const struct e2_super *sb, uint64_t block, uint32_t count)
+/* Without flex_bg a group's bitmaps and inode table lie in the group itself. */
+static bool is_inside(const struct e2_super *sb, uint32_t group, uint64_t block, uint32_t count)
 {
-	return block > sb->first_data_block && block < sb->blocks_count && count <= sb->blocks_count - block;
+	bool anywhere = e2_has_incompat(sb, E2_IN_FLEX_BG);
+	uint64_t first = anywhere ? sb->first_data_block : e2_group_first(sb, group);
+	uint64_t end = anywhere ? sb->blocks_count : first + e2_group_blocks(sb, group);
+
+	return block >= first && block < end && count <= end - block;
 }
 
 static int load_desc(struct e2_super *sb, uint32_t i, const uint8_t *raw)
@@ -59,9 +64,9 @@ static int load_desc(struct e2_super *sb, uint32_t i, const uint8_t *raw)
 		g->flags = e2_get16(d.bg_flags);
 		g->itable_unused = join16(d.bg_itable_unused_lo, d.bg_itable_unused_hi, hi);
 	}
-	if (!is_inside(sb, g->block_bitmap, 1) || !is_inside(sb, g->inode_bitmap, 1) ||
-	    !is_inside(sb, g->inode_table, sb->itable_blocks))
-		return refuse_group(sb, i, "it points outside the volume");
+	if (!is_inside(sb, i, g->block_bitmap, 1) || !is_inside(sb, i, g->inode_bitmap, 1) ||
+	    !is_inside(sb, i, g->inode_table, sb->itable_blocks))
+		return refuse_group(sb, i, "it points outside the volume or group");
 	if (g->free_blocks > e2_group_blocks(sb, i) >> sb->cluster_bits)
 		return refuse_group(sb, i, "it counts more free blocks than there are");
 	if (g->free_inodes > sb->inodes_per_group || g->itable_unused > sb->inodes_per_group)

@@ -165,9 +165,7 @@ static errcode_t run(struct e2_super *sb, struct e2_validated *out)
 	opening = NULL;
 	if (err)
 		return err;
-	err = ext2fs_check_desc(fs);
-	if (!err)
-		err = check_journal(sb, fs, out);
+	err = check_journal(sb, fs, out);
 	ext2fs_close_free(&fs);
 	return err;
 }
