@@ -5,8 +5,8 @@
  * A record marked UNLINKED is freed on the device by whoever finds its lookup
  * count at 0 and its node unused: FORGET, or the end of the request that used
  * it last.  While FREEING is set nobody can look the inode up again.  What
- * cannot be freed now (no space for the change, a volume gone read-only)
- * stays marked and is tried again at the end.
+ * cannot be freed now (damage, no space for the change, a volume gone read-only)
+ * stays marked, is STUCK, and is tried again at the end only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static bool begin_freeing(struct fb_node_table *t, uint64_t ino)
 	return ok;
 }
 
-/* @gone: the inode is free; else it keeps its mark, or loses it if it has names after all. */
+/* @gone: the inode is free; else it keeps its mark and is stuck, or loses it if it has names after all. */
 static void end_freeing(struct fb_node_table *t, uint64_t ino, struct fuseblk_node *node,
 			bool gone, bool keep_mark)
 {
@@ -39,7 +39,7 @@ static void end_freeing(struct fb_node_table *t, uint64_t ino, struct fuseblk_no
 	pthread_mutex_lock(&t->lock);
 	rec = fb_records_find(&t->records, ino);
 	if (rec)
-		rec->flags = gone || !keep_mark ? 0 : FB_RECORD_UNLINKED;
+		rec->flags = gone || !keep_mark ? 0 : FB_RECORD_UNLINKED | FB_RECORD_STUCK;
 	if (rec && !rec->flags && !rec->lookup)
 		fb_records_remove(&t->records, ino);
 	if (gone && node)
@@ -147,6 +147,7 @@ static void drop_lookups(struct fb_node_table *t)
 		struct fb_record *rec = fb_records_at(&t->records, i);
 
 		rec->lookup = 0;
+		rec->flags &= (uint8_t)~FB_RECORD_STUCK;
 		if (!rec->flags)
 			fb_records_remove(&t->records, rec->ino);
 	}

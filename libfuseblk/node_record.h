@@ -9,12 +9,14 @@
 
 #define FB_RECORD_UNLINKED	0x1u	/* link count 0: to be freed once nothing uses it */
 #define FB_RECORD_FREEING	0x2u	/* being freed just now */
+#define FB_RECORD_STUCK		0x4u	/* freeing it failed: not tried again before the end */
 
 struct fb_record {
 	uint64_t ino;
 	uint64_t lookup;
 	uint32_t next;			/* index + 1 of the next in the bucket, 0: none */
-	uint32_t flags;
+	uint16_t flags;
+	uint16_t writers;		/* handles that can write; UINT16_MAX: so many that they are not counted any more */
 };
 
 struct fb_records {
