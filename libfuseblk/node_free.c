@@ -147,7 +147,7 @@ static void drop_lookups(struct fb_node_table *t)
 		struct fb_record *rec = fb_records_at(&t->records, i);
 
 		rec->lookup = 0;
-		rec->flags &= (uint8_t)~FB_RECORD_STUCK;
+		rec->flags &= (uint16_t)~FB_RECORD_STUCK;
 		if (!rec->flags)
 			fb_records_remove(&t->records, rec->ino);
 	}
