@@ -424,6 +424,43 @@ void fb_node_set_unlinked(struct fuseblk_volume *vol, uint64_t ino, bool unlinke
 	pthread_mutex_unlock(&t->lock);
 }
 
+void fb_node_writer_add(struct fuseblk_volume *vol, uint64_t ino)
+{
+	struct fb_node_table *t = vol->nodes;
+	struct fb_record *rec;
+
+	pthread_mutex_lock(&t->lock);
+	rec = fb_records_find(&t->records, ino);
+	if (rec && rec->writers < UINT16_MAX)
+		rec->writers++;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void fb_node_writer_remove(struct fuseblk_volume *vol, uint64_t ino)
+{
+	struct fb_node_table *t = vol->nodes;
+	struct fb_record *rec;
+
+	pthread_mutex_lock(&t->lock);
+	rec = fb_records_find(&t->records, ino);
+	if (rec && rec->writers && rec->writers < UINT16_MAX)
+		rec->writers--;
+	pthread_mutex_unlock(&t->lock);
+}
+
+bool fb_node_has_writers(struct fuseblk_volume *vol, uint64_t ino)
+{
+	struct fb_node_table *t = vol->nodes;
+	const struct fb_record *rec;
+	bool has;
+
+	pthread_mutex_lock(&t->lock);
+	rec = fb_records_find(&t->records, ino);
+	has = rec && rec->writers;
+	pthread_mutex_unlock(&t->lock);
+	return has;
+}
+
 int fb_node_getattr(struct fuseblk_node *node, struct fuseblk_attr *attr)
 {
 	int err = fb_node_rdlock(node);

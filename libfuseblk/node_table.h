@@ -40,6 +40,10 @@ int fb_node_get_known(struct fuseblk_volume *vol, uint64_t ino, struct fuseblk_n
  * when the last lookup and reference are gone.
  */
 void fb_node_set_unlinked(struct fuseblk_volume *vol, uint64_t ino, bool unlinked);
+/* Handles of @ino that can write, which the kernel holds until RELEASE; @ino is one it has looked up. */
+void fb_node_writer_add(struct fuseblk_volume *vol, uint64_t ino);
+void fb_node_writer_remove(struct fuseblk_volume *vol, uint64_t ino);
+bool fb_node_has_writers(struct fuseblk_volume *vol, uint64_t ino);
 /* Free what came up for it; called with no lock held and outside changes. May block. */
 void fb_node_reap(struct fuseblk_volume *vol);
 /* Node locks for one node, failing for a node that was freed. Return 0 or -ESTALE (not locked then). */

@@ -139,6 +139,9 @@ int fb_kill_priv_locked(struct fuseblk_node *node, uint32_t gid)
 	mode = fb_mode_without_setid(attr.mode, gid == attr.gid);
 	if (mode == attr.mode)
 		return 0;
+	err = fb_permit_setattr(&attr, FATTR_MODE);	/* as ext4: then the caller may not write either */
+	if (err)
+		return err;
 	attr.mode = mode;
 	attr.ctime = fb_time_now(vol);
 	return vol->ops->setattr(vol, node, FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME, &attr);

@@ -130,6 +130,7 @@ void fb_names_unlock(struct fb_names *names);
 int fb_permit_create(struct fuseblk_node *dir);
 int fb_permit_delete(struct fuseblk_node *dir, struct fuseblk_node *node);
 int fb_permit_link(struct fuseblk_node *node);
+int fb_permit_write(const struct fuseblk_attr *attr);
 int fb_permit_xattr(struct fuseblk_node *node);
 int fb_permit_setattr(const struct fuseblk_attr *attr, uint32_t valid);
 int fb_permit_open(const struct fuseblk_attr *attr, uint32_t flags);

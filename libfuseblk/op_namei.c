@@ -227,7 +227,7 @@ int fb_op_create(struct fb_request *req)
 	if (err == -EEXIST && !(req->in.create.flags & O_EXCL))
 		return open_existing(req);
 	if (!err)
-		req->out.open_flags = fb_open_reply_flags(req, req->in.create.flags);
+		fb_open_reply(req, &req->out.attr, req->in.create.flags);
 	return err;
 }
 
@@ -240,6 +240,6 @@ int fb_op_tmpfile(struct fb_request *req)
 		return -EOPNOTSUPP;
 	err = make(req, NULL, req->in.tmpfile.umask, &what);
 	if (!err)
-		req->out.open_flags = fb_open_reply_flags(req, req->in.tmpfile.flags);
+		fb_open_reply(req, &req->out.attr, req->in.tmpfile.flags);
 	return err;
 }

@@ -60,6 +60,12 @@ int fb_permit_link(struct fuseblk_node *node)
 	return permit_unless(node, FIXED);
 }
 
+/* By a handle opened before the file became immutable. */
+int fb_permit_write(const struct fuseblk_attr *attr)
+{
+	return attr->flags & FUSEBLK_ATTR_IMMUTABLE ? -EPERM : 0;
+}
+
 int fb_permit_xattr(struct fuseblk_node *node)
 {
 	return permit_unless(node, FIXED);

@@ -35,6 +35,40 @@ static void test_end(void **state)
 	assert_int_equal(fk_lseek(op->fk, op->file, INT64_MAX, SEEK_HOLE, &off), -ENXIO);
 }
 
+/* Under the writeback cache the kernel may hold data that only its own handles know of. */
+static void test_writers(void **state)
+{
+	struct op *op = *state;
+	struct fuse_open_out first, second, reader;
+	uint64_t off = 0;
+
+	assert_int_equal(fk_open(op->fk, op->file, O_RDWR, &first), 0);
+	assert_int_equal(fk_open(op->fk, op->file, O_WRONLY, &second), 0);
+	assert_int_equal(fk_open(op->fk, op->file, O_RDONLY, &reader), 0);
+	assert_int_equal(fk_lseek(op->fk, op->file, 0, SEEK_DATA, &off), -EINVAL);
+	assert_int_equal(fk_release(op->fk, op->file, first.fh, false), 0);
+	assert_int_equal(fk_release(op->fk, op->file, reader.fh, false), 0);
+	assert_int_equal(fk_lseek(op->fk, op->file, 0, SEEK_HOLE, &off), -EINVAL);
+	assert_int_equal(fk_release(op->fk, op->file, second.fh, false), 0);
+	assert_int_equal(fk_lseek(op->fk, op->file, 0, SEEK_HOLE, &off), 0);
+	assert_int_equal(off, OP_FILE_SIZE);
+}
+
+static void test_created(void **state)
+{
+	struct op *op = *state;
+	struct fuse_entry_out entry;
+	struct fuse_open_out open;
+	uint64_t off = 0;
+
+	assert_int_equal(fk_create(op->fk, op->dir, "new", 0644, O_RDWR, &entry, &open), 0);
+	assert_int_equal(fk_write(op->fk, entry.nodeid, 0, "data", 4, 0), 4);
+	assert_int_equal(fk_lseek(op->fk, entry.nodeid, 0, SEEK_DATA, &off), -EINVAL);
+	assert_int_equal(fk_release(op->fk, entry.nodeid, open.fh, false), 0);
+	assert_int_equal(fk_lseek(op->fk, entry.nodeid, 0, SEEK_HOLE, &off), 0);
+	assert_int_equal(off, 4);
+}
+
 static void test_whence(void **state)
 {
 	struct op *op = *state;
@@ -61,6 +95,8 @@ static void test_nodes(void **state)
 static const struct CMUnitTest tests[] = {
 	OP_TEST(test_data_and_hole),
 	OP_TEST(test_end),
+	OP_TEST(test_writers),
+	OP_TEST(test_created),
 	OP_TEST(test_whence),
 	OP_TEST(test_sizes),
 	OP_TEST(test_nodes),
