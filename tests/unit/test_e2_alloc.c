@@ -290,6 +290,91 @@ static void test_damaged_bitmap(void **state)
 	image_free(image);
 }
 
+/* ---- discards ------------------------------------------------------------------------------ */
+
+static uint8_t *block_at(struct rig *r, uint64_t block)
+{
+	return image_bytes(r->image) + (block << r->sb->block_bits);
+}
+
+/* As the device says, before the commit of what the test has taken. */
+static bool is_free(struct rig *r, uint64_t block)
+{
+	uint32_t i = e2_group_of_block(r->sb, block);
+	const struct e2_group *g = &r->sb->groups[i];
+
+	if (!e2_block_is_data(r->sb, block, 1))
+		return false;
+	return g->flags & E2_BG_BLOCK_UNINIT ||
+	       !e2_bit_test(block_at(r, g->block_bitmap), (uint32_t)(block - e2_group_first(r->sb, i)));
+}
+
+/* Every free block is discarded, and no other. */
+static void test_trim(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < KINDS; k++) {
+		uint64_t block, trimmed = 0, had;
+		uint32_t count = 500;
+		struct image *before;
+		struct rig r;
+
+		setup(&r, kinds[k].options, kinds[k].size);
+		assert_int_equal(get(&r, 4000, &count, &block), 0);
+		for (uint64_t b = r.sb->first_data_block; b < r.sb->blocks_count; b++)
+			if (is_free(&r, b))
+				memset(block_at(&r, b), 0xAA, r.sb->block_size);
+		assert_int_equal(fb_commit(r.vol->cache), 0);
+		before = image_copy(r.image);
+		had = (uint64_t)atomic_load(&r.sb->free_blocks);
+		begin(&r);
+		assert_int_equal(e2_trim(r.vol, 0, UINT64_MAX, 0, &trimmed), 0);
+		end(&r);
+		assert_int_equal(trimmed, had << r.sb->block_bits);
+		for (uint64_t b = 0; b < r.sb->blocks_count; b++) {
+			const uint8_t *was = image_bytes(before) + (b << r.sb->block_bits);
+
+			if (block_at(&r, b)[0] == 0 && was[0] == 0xAA)
+				had--;
+			else
+				assert_memory_equal(block_at(&r, b), was, r.sb->block_size);
+		}
+		assert_int_equal(had, 0);
+		assert_int_equal(block_at(&r, block)[0], 0xAA);
+		begin(&r);
+		assert_int_equal(e2_trim(r.vol, image_size(r.image), 4096 << 4, 0, &trimmed), -EINVAL);
+		assert_int_equal(e2_trim(r.vol, 0, UINT64_MAX, 1ull << 40, &trimmed), -EINVAL);
+		end(&r);
+		image_free(before);
+		free_all(&r);
+		teardown(&r);
+	}
+}
+
+/* Option discard: freed blocks are discarded when that is durable, and not before. */
+static void test_discard(void **state)
+{
+	uint64_t block, other;
+	uint32_t count = 10;
+	struct rig r;
+
+	(void)state;
+	setup(&r, "-t ext2 -b 1024 -N 64", 10 * MIB);
+	fuseblk_set_discard(r.vol, true);
+	assert_int_equal(get(&r, 5000, &count, &block), 0);
+	memset(block_at(&r, block), 0xAA, 10 * 1024);
+	assert_int_equal(fb_commit(r.vol->cache), 0);
+	free_all(&r);
+	assert_int_equal(block_at(&r, block)[0], 0xAA);
+	count = 10;
+	assert_int_equal(get(&r, 5000, &count, &other), 0);
+	assert_int_not_equal(other, block);
+	assert_int_equal(fb_commit(r.vol->cache), 0);
+	assert_int_equal(block_at(&r, block)[0], 0);
+	free_all(&r);
+	teardown(&r);
+}
+
 /* ---- inodes --------------------------------------------------------------------------------- */
 
 static int take_inode(struct rig *r, bool is_dir, uint32_t *ino)
@@ -423,6 +508,8 @@ int main(void)
 		cmocka_unit_test(test_unalloc),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_damaged_bitmap),
+		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_inodes),
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_threads),

@@ -292,6 +292,57 @@ static void test_options(void **state)
 	image_free(image);
 }
 
+static void test_label(void **state)
+{
+	struct image *image = image_mke2fs("-t ext4 -b 1024 -O ^has_journal -L before", 8 * MIB);
+	struct fuseblk_volume *vol = must_open(image, "");
+	char label[17];
+
+	(void)state;
+	assert_int_equal(fb_volume_start(vol), 0);
+	e2_label_get(e2_sb(vol), label);
+	assert_string_equal(label, "before");
+	assert_int_equal(fb_volume_change_begin(vol), 0);
+	assert_int_equal(e2_label_set(e2_sb(vol), "seventeen letters", 17), -EINVAL);
+	assert_int_equal(e2_label_set(e2_sb(vol), "sixteen  letters", 16), 0);
+	fb_volume_change_end(vol);
+	e2_label_get(e2_sb(vol), label);
+	assert_string_equal(label, "sixteen  letters");
+	assert_int_equal(fb_volume_stop(vol), 0);
+	fb_volume_free(vol);
+	assert_memory_equal(ds_of(image)->s_volume_name, "sixteen  letters", 16);
+	assert_int_equal(image_e2fsck(image, "-fn"), 0);
+	image_free(image);
+}
+
+/* The state, the counts and the times of a superblock through a mount, and through damage. */
+static void test_marks(void **state)
+{
+	struct image *image = image_mke2fs("-t ext2 -b 1024", 8 * MIB);
+	struct e2_disk_super *ds = ds_of(image);
+	struct fuseblk_volume *vol = must_open(image, "errors=continue");
+	uint16_t mounts = e2_get16(ds->s_mnt_count);
+
+	(void)state;
+	assert_int_equal(e2_get16(ds->s_state), E2_VALID_FS);
+	assert_int_equal(fb_volume_start(vol), 0);
+	assert_int_equal(e2_get16(ds->s_state), 0);
+	assert_int_equal(e2_get16(ds->s_mnt_count), mounts + 1);
+	assert_int_equal(fb_volume_stop(vol), 0);
+	assert_int_equal(e2_get16(ds->s_state), E2_VALID_FS);
+	fb_volume_free(vol);
+	vol = must_open(image, "errors=continue");
+	assert_int_equal(fb_volume_start(vol), 0);
+	assert_int_equal(e2_corrupt(e2_sb(vol), 12, "a test"), -EUCLEAN);
+	fb_volume_stop(vol);
+	fb_volume_free(vol);
+	assert_true(e2_get16(ds->s_state) & E2_ERROR_FS);
+	assert_int_equal(e2_get32(ds->s_error_count), 1);
+	assert_int_equal(image_e2fsck(image, "-p"), 1);
+	assert_int_equal(image_e2fsck(image, "-fn"), 0);
+	image_free(image);
+}
+
 /* ---- bad input --------------------------------------------------------------------------- */
 
 static void test_short_device(void **state)
@@ -437,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_features),
 		cmocka_unit_test(test_dirty_journal),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_label),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_short_device),
 		cmocka_unit_test(test_hostile_super),
 		cmocka_unit_test(test_hostile_descriptors),
