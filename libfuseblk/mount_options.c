@@ -291,14 +291,16 @@ static int store_own(const struct fb_mount_option *opt, struct fb_mount_options 
 	char value[PATH_MAX] = "";
 	char *field = (char *)o + opt->offset;
 	size_t n = strlen(opt->name) + 1;
+	int err;
 
 	if (len >= n && unquote(text + n, len - n, value, sizeof(value)))
 		return -EINVAL;
 	switch (opt->parse) {
 	case FB_PARSE_SIZE:
 		return parse_number(value, true, (uint64_t *)(void *)field);
-	case FB_PARSE_NUMBER:
-		return parse_number(value, false, (uint64_t *)(void *)field);
+	case FB_PARSE_NUMBER:	/* counted from 1 */
+		err = parse_number(value, false, (uint64_t *)(void *)field);
+		return err ? err : *(uint64_t *)(void *)field ? 0 : -EINVAL;
 	case FB_PARSE_PATH:
 		return parse_path(value, field);
 	case FB_PARSE_YES:
