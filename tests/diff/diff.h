@@ -32,6 +32,8 @@ struct step {
 struct outcome {
 	long result;
 	int error;			/* errno, 0 on success */
+	bool naming;			/* see_naming() */
+	bool access;			/* of access(2) */
 	size_t used;
 	char detail[OUTCOME_BYTES];	/* what else was seen, as text and bytes */
 	uint64_t digest;		/* of data read */
@@ -41,6 +43,7 @@ struct side {
 	const char *name;
 	int dir;			/* O_PATH descriptor of the directory */
 	int files[OPEN_FILES];		/* -1: closed */
+	bool is_reference;		/* the kernel's driver: the second */
 };
 
 struct operation {
@@ -56,6 +59,8 @@ extern const unsigned operation_count;
 void see(struct outcome *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void see_bytes(struct outcome *out, const void *bytes, size_t len);
 void see_result(struct outcome *out, long result);
+/* Of something that gives or takes a name. */
+void see_naming(struct outcome *out, long result);
 uint64_t digest(uint64_t seed, const void *bytes, size_t len);
 bool outcomes_equal(const struct outcome *a, const struct outcome *b);
 
@@ -63,6 +68,8 @@ bool outcomes_equal(const struct outcome *a, const struct outcome *b);
 bool trees_equal(struct side sides[SIDES]);
 /* The attributes that must agree: mode, links, owner, size, device; mtime and ctime within two seconds. */
 void see_stat(struct outcome *out, int dirfd, const char *path);
+void see_open(struct outcome *out, int fd);
 bool times_close(int dir_a, int dir_b, const char *path);
+bool open_times_close(int fd_a, int fd_b);
 
 #endif

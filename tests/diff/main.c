@@ -3,7 +3,8 @@
  * fsdiff: the same random operations on two directories; results, errnos and
  * at the end the trees must be equal.
  *
- * usage: fsdiff [-v] [-s SEED] [-n COUNT] DIR-A DIR-B
+ * usage: fsdiff [-cv] [-s SEED] [-n COUNT] DIR-A DIR-B
+ * -c also compares bytes and times of open files after each step, which finds the step that spoilt them.
  * Exit status: 0 equal, 1 a difference (printed with the steps before it), 2 trouble.
  */
 #include <errno.h>
@@ -81,8 +82,29 @@ static void run(struct side *side, const struct step *s, struct outcome *out)
 	if (s->uid && (setegid(s->uid) || seteuid(s->uid)))
 		exit(2);
 	operations[s->op].run(side, s, out);
+	for (unsigned i = 0; i < 2; i++)
+		see_open(out, side->files[(s->slot + i) % OPEN_FILES]);
 	if (s->uid && (seteuid(0) || setegid(0)))
 		exit(2);
+}
+
+/* The files kept open: their times, and bytes as far as they can be read. */
+static bool open_files_equal(const struct side sides[SIDES])
+{
+	static uint8_t buf[SIDES][1 << 20];
+
+	for (int k = 0; k < OPEN_FILES; k++) {
+		ssize_t n[SIDES];
+
+		for (int i = 0; i < SIDES; i++)
+			n[i] = pread(sides[i].files[k], buf[i], sizeof(buf[i]), 0);
+		if (n[0] == n[1] && (n[0] <= 0 || !memcmp(buf[0], buf[1], (size_t)n[0])) &&
+		    open_times_close(sides[0].files[k], sides[1].files[k]))
+			continue;
+		printf("bytes or times of slot %d differ\n", k);
+		return false;
+	}
+	return true;
 }
 
 static void print_step(unsigned n, const struct step *s)
@@ -111,12 +133,14 @@ int main(int argc, char **argv)
 {
 	struct side sides[SIDES];
 	unsigned long count = 5000, seed = 1;
-	bool verbose = false;
+	bool verbose = false, thorough = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "vs:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "cvs:n:")) != -1) {
 		if (opt == 'v')
 			verbose = true;
+		else if (opt == 'c')
+			thorough = true;
 		else if (opt == 's')
 			seed = strtoul(optarg, NULL, 0);
 		else if (opt == 'n')
@@ -125,13 +149,13 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind != SIDES) {
-		fprintf(stderr, "usage: fsdiff [-v] [-s SEED] [-n COUNT] DIR-A DIR-B\n");
+		fprintf(stderr, "usage: fsdiff [-cv] [-s SEED] [-n COUNT] DIR-A DIR-B\n");
 		return 2;
 	}
 	umask(022);
 	setlinebuf(stdout);
 	for (int i = 0; i < SIDES; i++) {
-		sides[i] = (struct side){ .name = argv[optind + i] };
+		sides[i] = (struct side){ .name = argv[optind + i], .is_reference = i == 1 };
 		sides[i].dir = open(sides[i].name, O_PATH | O_DIRECTORY);
 		for (int k = 0; k < OPEN_FILES; k++)
 			sides[i].files[k] = -1;
@@ -150,7 +174,7 @@ int main(int argc, char **argv)
 			print_step(n, &s);
 		for (int i = 0; i < SIDES; i++)
 			run(&sides[i], &s, &out[i]);
-		if (!outcomes_equal(&out[0], &out[1])) {
+		if (!outcomes_equal(&out[0], &out[1]) || (thorough && !open_files_equal(sides))) {
 			printf("seed %lu: different at step ", seed);
 			print_step(n, &s);
 			for (int i = 0; i < SIDES; i++)

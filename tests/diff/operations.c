@@ -37,6 +37,24 @@ static int open_slot(struct side *side, const struct step *s)
 	return fd;
 }
 
+/* differences.md: on FUSE a handle opened before chattr writes on, and an append-only file can be mapped. */
+static bool is_fixed(int fd, int flags)
+{
+	int have;
+
+	return !ioctl(fd, FS_IOC_GETFLAGS, &have) && (have & flags);
+}
+
+/* differences.md: what is written all the same on FUSE. */
+static bool is_refused_on_ext4(int fd, const struct step *s)
+{
+	struct stat st;
+
+	if (is_fixed(fd, FS_IMMUTABLE_FL))
+		return true;
+	return s->uid && is_fixed(fd, FS_APPEND_FL) && !fstat(fd, &st) && (st.st_mode & (S_ISUID | S_ISGID));
+}
+
 /* The path through /proc for calls that take no directory descriptor. */
 static const char *full(struct side *side, const char *path, char *buf, size_t size)
 {
@@ -103,7 +121,7 @@ static void op_link_open(struct side *side, const struct step *s, struct outcome
 	int fd = open_slot(side, s);
 
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	see_result(out, fd < 0 ? -1 : linkat(AT_FDCWD, proc, side->dir, s->path[0], AT_SYMLINK_FOLLOW));
+	see_naming(out, fd < 0 ? -1 : linkat(AT_FDCWD, proc, side->dir, s->path[0], AT_SYMLINK_FOLLOW));
 }
 
 static void op_mkdir(struct side *side, const struct step *s, struct outcome *out)
@@ -114,12 +132,12 @@ static void op_mkdir(struct side *side, const struct step *s, struct outcome *ou
 
 static void op_rmdir(struct side *side, const struct step *s, struct outcome *out)
 {
-	see_result(out, unlinkat(side->dir, s->path[0], AT_REMOVEDIR));
+	see_naming(out, unlinkat(side->dir, s->path[0], AT_REMOVEDIR));
 }
 
 static void op_unlink(struct side *side, const struct step *s, struct outcome *out)
 {
-	see_result(out, unlinkat(side->dir, s->path[0], 0));
+	see_naming(out, unlinkat(side->dir, s->path[0], 0));
 }
 
 static void op_rename(struct side *side, const struct step *s, struct outcome *out)
@@ -127,7 +145,7 @@ static void op_rename(struct side *side, const struct step *s, struct outcome *o
 	static const unsigned flags[] = { 0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT };
 	unsigned f = flags[s->number[0] % 6];
 
-	see_result(out, syscall(SYS_renameat2, side->dir, s->path[0], side->dir, s->path[1], f));
+	see_naming(out, syscall(SYS_renameat2, side->dir, s->path[0], side->dir, s->path[1], f));
 	see_stat(out, side->dir, s->path[0]);
 	see_stat(out, side->dir, s->path[1]);
 }
@@ -141,11 +159,49 @@ static void op_link(struct side *side, const struct step *s, struct outcome *out
 static void op_symlink(struct side *side, const struct step *s, struct outcome *out)
 {
 	char target[4200];
-	size_t len = s->number[0] % 5 ? 1 + s->number[1] % 120 : 1 + s->number[1] % 4200;
+	static const size_t limits[] = { 59, 60, 61, 1023, 1024, 1025, 4094, 4095, 4096 };
+	size_t len = 1 + s->number[1] % 120;
 
+	if (s->number[0] % 5 == 0)
+		len = 1 + s->number[1] % 4200;
+	else if (s->number[0] % 5 == 1)
+		len = limits[s->number[1] % 9];
 	memset(target, 'x', sizeof(target));
 	target[len < sizeof(target) ? len : sizeof(target) - 1] = 0;
 	see_result(out, symlinkat(target, side->dir, s->path[0]));
+}
+
+/* The longest names, and longer ones. */
+static void op_long_name(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const size_t lengths[] = { 252, 253, 254, 255, 255, 255, 256, 1000 };
+	size_t len = lengths[s->number[1] % 8], dir = strcspn(s->path[0], "/");
+	char path[1200];
+	int fd;
+
+	dir = s->path[0][dir] ? dir + 1 : 0;
+	memcpy(path, s->path[0], dir);
+	memset(path + dir, 'a' + (int)(s->number[2] % 3), len);
+	path[dir + len] = 0;
+	switch (s->number[0] % 5) {
+	case 0:
+		fd = openat(side->dir, path, O_CREAT | O_WRONLY | O_NONBLOCK, 0644);
+		see_result(out, fd < 0 ? -1 : close(fd));
+		break;
+	case 1:
+		see_result(out, mkdirat(side->dir, path, 0755));
+		break;
+	case 2:
+		see_naming(out, renameat(side->dir, s->path[1], side->dir, path));
+		break;
+	case 3:
+		see_naming(out, unlinkat(side->dir, path, s->number[3] % 2 ? AT_REMOVEDIR : 0));
+		break;
+	default:
+		see_result(out, linkat(side->dir, s->path[1], side->dir, path, 0));
+		break;
+	}
+	see_stat(out, side->dir, path);
 }
 
 static void op_readlink(struct side *side, const struct step *s, struct outcome *out)
@@ -170,13 +226,18 @@ static void op_write(struct side *side, const struct step *s, struct outcome *ou
 {
 	int fd = open_slot(side, s);
 
-	see_result(out, fd < 0 ? -1 : pwrite(fd, data_for(s), s->len % IO_MAX, (off_t)s->off));
+	if (is_refused_on_ext4(fd, s))
+		return;
+	/* differences.md: past the greatest size, the error comes from fsync: 16 GiB suit all */
+	see_result(out, fd < 0 ? -1 : pwrite(fd, data_for(s), s->len % IO_MAX, (off_t)(s->off % (16ull << 30))));
 }
 
 static void op_append(struct side *side, const struct step *s, struct outcome *out)
 {
 	int fd = open_slot(side, s);
 
+	if (is_refused_on_ext4(fd, s))
+		return;
 	if (fd >= 0)
 		lseek(fd, 0, SEEK_END);
 	see_result(out, fd < 0 ? -1 : write(fd, data_for(s), s->len % 9000));
@@ -199,8 +260,8 @@ static void op_mmap_write(struct side *side, const struct step *s, struct outcom
 	size_t len = 1 + s->len % 20000;
 	uint8_t *p;
 
-	if (fd < 0 || fstat(fd, &st) || st.st_size < (off_t)(65536 + len)) {
-		see(out, "too small\n");
+	if (fd < 0 || fstat(fd, &st) || st.st_size < (off_t)(65536 + len) || is_fixed(fd, FS_IMMUTABLE_FL | FS_APPEND_FL)) {
+		see(out, "not mapped\n");
 		return;
 	}
 	p = mmap(NULL, 65536 + len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -238,13 +299,56 @@ static void op_fallocate(struct side *side, const struct step *s, struct outcome
 		see(out, "size %lld\n", (long long)st.st_size);
 }
 
+static bool is_zero(int fd, off_t off, off_t end)
+{
+	static uint8_t buf[1 << 16];
+
+	while (off < end) {
+		ssize_t n = pread(fd, buf, end - off < (off_t)sizeof(buf) ? (size_t)(end - off) : sizeof(buf), off);
+
+		if (n <= 0)
+			return n == 0 || errno == EBADF;	/* open for writing only */
+		for (ssize_t i = 0; i < n; i++)
+			if (buf[i])
+				return false;
+		off += n;
+	}
+	return true;
+}
+
+/* Data from @off on may not be passed over; where a hole begins is the filesystem's choice. */
+static const char *judge_seek(int fd, off_t off, off_t size)
+{
+	off_t hole = lseek(fd, off, SEEK_HOLE), data;
+
+	if (hole < 0 && errno == EINVAL)	/* differences.md: open for writing */
+		return off < size ? "right" : "at the end";
+	if (off >= size)
+		return hole < 0 && errno == ENXIO ? "at the end" : "wrong: past the end";
+	if (hole < off || hole > size)
+		return "wrong: SEEK_HOLE out of bounds";
+	data = lseek(fd, hole, SEEK_DATA);
+	if (data < 0)
+		data = errno == ENXIO ? size : -1;
+	if (data < hole || data > size)
+		return "wrong: SEEK_DATA out of bounds";
+	return data - hole < (64 << 20) && !is_zero(fd, hole, data) ? "wrong: a hole with data" : "right";
+}
+
 static void op_seek(struct side *side, const struct step *s, struct outcome *out)
 {
-	int fd = open_slot(side, s);
+	int fd = s->number[1] % 2 ? openat(side->dir, s->path[0], O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+				  : dup(open_slot(side, s));
+	struct stat st;
 
-	if (fd >= 0)
-		fsync(fd);	/* what is still in the page cache is a hole to one and data to the other */
-	see_result(out, fd < 0 ? -1 : lseek(fd, (off_t)s->off, s->number[0] % 2 ? SEEK_DATA : SEEK_HOLE));
+	see_result(out, fd < 0 ? -1 : 0);
+	if (fd < 0)
+		return;
+	if (side->is_reference)
+		fsync(fd);	/* without extents ext4 passes over data in the page cache */
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		see(out, "%s\n", judge_seek(fd, (off_t)s->off, st.st_size));
+	close(fd);
 }
 
 static void op_copy(struct side *side, const struct step *s, struct outcome *out)
@@ -285,6 +389,8 @@ static void op_utimens(struct side *side, const struct step *s, struct outcome *
 				 { when[s->number[1] % 8], s->number[3] % 1000000000 } };
 	struct stat st;
 
+	if (t[1].tv_sec == 15032385535)
+		t[1].tv_nsec = 0;	/* differences.md: times past what the volume can hold */
 	see_result(out, utimensat(side->dir, s->path[0], t, AT_SYMLINK_NOFOLLOW));
 	if (!out->error && !fstatat(side->dir, s->path[0], &st, AT_SYMLINK_NOFOLLOW))
 		see(out, "%lld.%ld %lld.%ld\n", (long long)st.st_atim.tv_sec, st.st_atim.tv_nsec,
@@ -359,9 +465,13 @@ static void op_set_acl(struct side *side, const struct step *s, struct outcome *
 	see_stat(out, side->dir, s->path[0]);
 }
 
+/* How a file is stored, not what it is. */
+#define STORAGE_FLAGS (FS_EXTENT_FL | FS_INDEX_FL | FS_HUGE_FILE_FL | FS_INLINE_DATA_FL)
+
 static void op_flags(struct side *side, const struct step *s, struct outcome *out)
 {
-	static const int flags[] = { 0, FS_NODUMP_FL, FS_NOATIME_FL, FS_SYNC_FL, FS_APPEND_FL, FS_IMMUTABLE_FL };
+	/* not FS_SYNC_FL: differences.md, modification times of what is written past the cache */
+	static const int flags[] = { 0, FS_NODUMP_FL, FS_NOATIME_FL, FS_DIRSYNC_FL, FS_APPEND_FL, FS_IMMUTABLE_FL };
 	int fd = openat(side->dir, s->path[0], O_RDONLY | O_NOFOLLOW | O_NONBLOCK), old = 0, new;
 
 	if (fd < 0) {
@@ -369,14 +479,14 @@ static void op_flags(struct side *side, const struct step *s, struct outcome *ou
 		return;
 	}
 	see_result(out, ioctl(fd, FS_IOC_GETFLAGS, &old));
-	old &= ~(FS_EXTENT_FL | FS_INDEX_FL | FS_HUGE_FILE_FL);	/* how it is stored, not what it is */
+	old &= ~STORAGE_FLAGS;
 	see(out, "flags %x\n", old);
 	new = flags[s->number[0] % 6];
 	if (!out->error) {
 		int keep = 0;
 
 		ioctl(fd, FS_IOC_GETFLAGS, &keep);
-		new |= keep & (FS_EXTENT_FL | FS_INDEX_FL | FS_HUGE_FILE_FL);
+		new |= keep & STORAGE_FLAGS;
 		see_result(out, ioctl(fd, FS_IOC_SETFLAGS, &new));
 	}
 	close(fd);
@@ -419,6 +529,7 @@ static void op_stat(struct side *side, const struct step *s, struct outcome *out
 static void op_access(struct side *side, const struct step *s, struct outcome *out)
 {
 	see_result(out, faccessat(side->dir, s->path[0], (int)(s->number[0] & 7), AT_EACCESS));
+	out->access = true;
 }
 
 static void op_many(struct side *side, const struct step *s, struct outcome *out)
@@ -448,6 +559,7 @@ const struct operation operations[] = {
 	{ "tmpfile", 2, op_tmpfile },	   { "link-open", 2, op_link_open }, { "mkdir", 8, op_mkdir },
 	{ "rmdir", 5, op_rmdir },	   { "unlink", 8, op_unlink },	     { "rename", 12, op_rename },
 	{ "link", 6, op_link },		   { "symlink", 4, op_symlink },     { "readlink", 3, op_readlink },
+	{ "long-name", 4, op_long_name },
 	{ "mknod", 3, op_mknod },	   { "write", 16, op_write },	     { "append", 8, op_append },
 	{ "read", 10, op_read },	   { "mmap", 3, op_mmap_write },     { "truncate", 4, op_truncate },
 	{ "ftruncate", 5, op_ftruncate },  { "fallocate", 8, op_fallocate }, { "seek", 4, op_seek },

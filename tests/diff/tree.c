@@ -15,20 +15,32 @@
 
 #define MAX_NAMES 4096
 
+static void see_attributes(struct outcome *out, const struct stat *st)
+{
+	see(out, "%o links %lu owner %u:%u", st->st_mode, (unsigned long)st->st_nlink, st->st_uid, st->st_gid);
+	if (!S_ISDIR(st->st_mode))
+		see(out, " size %lld", (long long)st->st_size);
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
+		see(out, " device %u:%u", major(st->st_rdev), minor(st->st_rdev));
+	see(out, "\n");
+}
+
 void see_stat(struct outcome *out, int dirfd, const char *path)
 {
 	struct stat st;
 
-	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW)) {
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW))
 		see(out, "stat %s: %d\n", path, errno);
-		return;
-	}
-	see(out, "%o links %lu owner %u:%u", st.st_mode, (unsigned long)st.st_nlink, st.st_uid, st.st_gid);
-	if (!S_ISDIR(st.st_mode))
-		see(out, " size %lld", (long long)st.st_size);
-	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-		see(out, " device %u:%u", major(st.st_rdev), minor(st.st_rdev));
-	see(out, "\n");
+	else
+		see_attributes(out, &st);
+}
+
+void see_open(struct outcome *out, int fd)
+{
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st))
+		see_attributes(out, &st);
 }
 
 static bool near(struct timespec a, struct timespec b)
@@ -38,13 +50,24 @@ static bool near(struct timespec a, struct timespec b)
 	return d <= 2 && d >= -2;
 }
 
+bool open_times_close(int fd_a, int fd_b)
+{
+	struct stat a, b;
+
+	return fstat(fd_a, &a) || fstat(fd_b, &b) || (near(a.st_mtim, b.st_mtim) && near(a.st_ctim, b.st_ctim));
+}
+
 bool times_close(int dir_a, int dir_b, const char *path)
 {
 	struct stat a, b;
 
 	if (fstatat(dir_a, path, &a, AT_SYMLINK_NOFOLLOW) || fstatat(dir_b, path, &b, AT_SYMLINK_NOFOLLOW))
 		return true;
-	return near(a.st_mtim, b.st_mtim) && near(a.st_ctim, b.st_ctim);
+	if (near(a.st_mtim, b.st_mtim) && near(a.st_ctim, b.st_ctim))
+		return true;
+	printf("%s: mtime %lld and %lld, ctime %lld and %lld\n", path, (long long)a.st_mtim.tv_sec,
+	       (long long)b.st_mtim.tv_sec, (long long)a.st_ctim.tv_sec, (long long)b.st_ctim.tv_sec);
+	return false;
 }
 
 static int by_name(const void *a, const void *b)
@@ -121,7 +144,11 @@ static bool node_equal(struct side sides[SIDES], const char *path, bool *is_dir)
 		n = S_ISLNK(st.st_mode) ? readlinkat(sides[i].dir, path, target, sizeof(target)) : 0;
 		see_bytes(&out[i], target, n > 0 ? (size_t)n : 0);
 	}
-	if (!outcomes_equal(&out[0], &out[1]) || !times_close(sides[0].dir, sides[1].dir, path)) {
+	if (!times_close(sides[0].dir, sides[1].dir, path)) {
+		printf("times differ at %s\n", path);
+		return false;
+	}
+	if (!outcomes_equal(&out[0], &out[1])) {
 		printf("tree differs at %s\n-- %s\n%s-- %s\n%s", path, sides[0].name, out[0].detail,
 		       sides[1].name, out[1].detail);
 		return false;

@@ -30,9 +30,9 @@ once() {
 seeds=${SEEDS:-$([ -n "${TEST_ALL:-}" ] && seq 1 20 || echo 1 2)}
 few=${SEEDS:-$([ -n "${TEST_ALL:-}" ] && seq 21 24 || echo 3)}
 ops=${OPS:-$([ -n "${TEST_ALL:-}" ] && echo 5000 || echo 2500)}
-for s in $seeds; do once ext4 "$s" "$ops" -t ext4 -O ^has_journal; done
+for s in $seeds; do once ext4 "$s" "$ops" -t ext4 -b 4096 -O ^has_journal; done
 for s in $few; do
-	once ext2 "$s" "$ops" -t ext2
+	once ext2 "$s" "$ops" -t ext2 -b 4096
 	once "ext2 1k" "$s" "$ops" -t ext2 -b 1024
 	once "ext4 1k" "$s" "$ops" -t ext4 -b 1024 -O ^has_journal
 	once "ext4 with everything" "$s" "$ops" -t ext4 -O ^has_journal,inline_data,ea_inode,large_dir -I 512
