@@ -165,6 +165,9 @@ static int make_whiteout(struct rename *r)
 
 	if (err)
 		return err;
+	err = e2_acl_inherit(r->dir, e2_i(r->white), &what);
+	if (err)
+		return err;
 	r->whiteout = (struct e2_newcomer){ e2_i(r->white)->ino, E2_FT_CHR, false, false };
 	return e2_name_temp(r->dir, r->whiteout.ino, r->whiteout.type);
 }
