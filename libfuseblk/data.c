@@ -249,8 +249,6 @@ int fb_data_modified(struct fuseblk_node *node, uint32_t flags, const struct fus
 		return err;
 	mode = fb_mode_without_setid(attr.mode, who && who->gid == attr.gid);
 	if ((flags & FB_WRITE_KILL_PRIV) && mode != attr.mode) {
-		if (attr.flags & (FUSEBLK_ATTR_IMMUTABLE | FUSEBLK_ATTR_APPEND))
-			return -EPERM;
 		attr.mode = mode;
 		valid |= FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME;
 	}
