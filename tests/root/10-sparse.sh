@@ -17,8 +17,7 @@ assert st.st_size == 200 * $b and st.st_blocks * 512 <= 8 * max($b, 4096), st" &
 d = open('$d/s', 'rb').read()
 assert d[:40*$b] == bytes(40*$b) and d[40*$b:41*$b] == b'x'*$b and d[100*$b:100*$b+1] == b'y' and not d[100*$b+1:].strip(b'\0') and len(d) == 200*$b"
 	check "$l SEEK_DATA" py "
-os.sync()
-fd = os.open('$d/s', os.O_RDONLY)
+fd = os.open('$d/s', os.O_RDONLY); os.fsync(fd)
 at = os.lseek(fd, 0, os.SEEK_DATA); assert 0 < at <= 40 * $b, at
 assert os.lseek(fd, 40 * $b, os.SEEK_DATA) == 40 * $b
 h = os.lseek(fd, 40 * $b, os.SEEK_HOLE); assert 41 * $b <= h < 100 * $b, h

@@ -35,8 +35,7 @@ exec 5<>"$MNT/crash" 6<>"$MNT/crash2"
 head -c 3M </dev/zero | tr '\0' c >&5
 head -c 300K </dev/zero | tr '\0' d >&6
 rm "$MNT/crash" "$MNT/crash2"
-py "fd = os.open('$MNT', os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(100000)); os.fsync(fd); os.sync()
-import subprocess, time"
+py "fd = os.open('$MNT', os.O_TMPFILE | os.O_RDWR); os.write(fd, bytes(100000)); os.fsync(fd)"
 sync -f "$MNT"
 P=$(driver_of "$(source_of)") || P=$(driver_of "$I")
 [ -n "$P" ] || { not_ok "find the driver"; exit 1; }

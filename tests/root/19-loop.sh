@@ -18,7 +18,8 @@ for sector in 512 4096; do
 f = open('$MNT/f', 'wb')
 for i in range(300): f.seek(i * 3333); f.write(b'%d' % i)
 f.close()" && sha=$(sha1sum <"$MNT/f")
-				echo 3 >/proc/sys/vm/drop_caches
+				un
+				fuse "$L"
 				same "$l reads back" "$sha" "$(sha1sum <"$MNT/f")"
 				check "$l O_DIRECT" dd if=/dev/urandom of="$MNT/direct" bs=4096 count=50 oflag=direct status=none
 				check "$l O_DIRECT read" dd if="$MNT/direct" of=/dev/null bs=4096 iflag=direct status=none
