@@ -104,6 +104,14 @@ int fb_device_open_file(int fd, uint64_t offset, uint64_t sizelimit,
 int fb_device_open_gzip(int fd, int index_fd, struct fb_device **out);
 bool fb_device_is_gzip(int fd);		/* looks at the magic only; fd's offset is unchanged */
 
+/*
+ * [offset, offset+sizelimit) of @lower (owned, also on failure), read-only;
+ * sizelimit 0: to the end.  Returns 0, -EINVAL (past the end, or no multiple
+ * of 512), -ENOMEM.
+ */
+int fb_device_open_window(struct fb_device *lower, uint64_t offset, uint64_t sizelimit,
+			  struct fb_device **out);
+
 /* @size bytes of memory, zeroed; @image NULL or copied in. */
 int fb_device_open_mem(const void *image, uint64_t size, uint32_t sector,
 		       struct fb_device **out);

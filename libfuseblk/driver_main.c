@@ -79,8 +79,13 @@ static int receive_start(struct life *l)
 
 static int open_device(const struct life *l, struct fb_device **dev)
 {
-	if (l->start.device_kind == FB_DEVICE_GZIP)
-		return fb_device_open_gzip(l->device, l->index, dev);
+	if (l->start.device_kind == FB_DEVICE_GZIP) {
+		int err = fb_device_open_gzip(l->device, l->index, dev);
+
+		if (err || !(l->start.offset || l->start.sizelimit))
+			return err;
+		return fb_device_open_window(*dev, l->start.offset, l->start.sizelimit, dev);
+	}
 	return fb_device_open_file(l->device, l->start.offset, l->start.sizelimit,
 				   l->start.read_only, dev);
 }

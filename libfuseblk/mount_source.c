@@ -165,12 +165,9 @@ static int geometry(struct fb_source *src, const struct stat *st, struct fb_repo
 /* offset= and sizelimit= against the size; a limit past the end is the end. */
 static int check_range(struct fb_source *src, struct fb_report *report)
 {
-	if (src->kind == FB_DEVICE_GZIP && (src->offset || src->size))
-		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
-			       "%s: a gzip image is mounted as a whole; gunzip it to use offset=, sizelimit= or partition=",
-			       src->name);
-	if (src->kind == FB_DEVICE_GZIP)
-		return 0;
+	if (src->kind == FB_DEVICE_GZIP)	/* how long it is, the driver finds out */
+		return src->offset % src->sector ? fb_fail(report, FB_EXIT_USAGE, -EINVAL,
+			"%s: offset=%" PRIu64 " is not a multiple of 512", src->name, src->offset) : 0;
 	if (src->device_size == 0)
 		return fb_fail(report, FB_EXIT_FAIL, -EINVAL, "%s: it is empty (0 bytes)", src->name);
 	if (src->offset >= src->device_size)

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "device.h"
 #include "probe_internal.h"
@@ -291,35 +292,34 @@ static void look_at_bytes(int fd, uint64_t offset, uint64_t size, struct fb_prob
 	blkid_free_probe(pr);
 }
 
-/* The first part of a gzip image, in memory. Returns a descriptor or a negative errno. */
-static int inflate_head(int fd)
+/* The part of a gzip image from @offset on that a probe looks at, at its place in a file in memory. Returns a descriptor or a negative errno. */
+static int inflate_part(int fd, uint64_t offset)
 {
 	static char piece[GZIP_PIECE];
-	struct fb_device *dev;
-	uint64_t done;
-	int mem, copy, err;
+	off_t place = lseek(fd, 0, SEEK_CUR);
+	int copy = dup(fd), mem = -1, n = 0, err = -EUCLEAN;
+	uint64_t done = 0;
+	gzFile gz;
 
-	copy = dup(fd);
-	if (copy < 0)
+	if (copy < 0 || lseek(copy, 0, SEEK_SET) < 0)
 		return -errno;
-	err = fb_device_open_gzip(copy, -1, &dev);
-	if (err)
-		return err;
+	gz = gzdopen(copy, "r");
 	mem = memfd_create("fuseblk-probe", MFD_CLOEXEC);
-	if (mem < 0)
-		err = -errno;
-	for (done = 0; mem >= 0 && !err && done < GZIP_LOOK; done += sizeof(piece)) {
-		/* The end of a small image is an error of its last piece. */
-		if (fb_device_read(dev, piece, sizeof(piece), done))
-			break;
-		if (pwrite(mem, piece, sizeof(piece), (off_t)done) != (ssize_t)sizeof(piece))
-			err = -EIO;
+	if (!gz || mem < 0 || gzseek(gz, (off_t)offset, SEEK_SET) < 0)
+		goto close_all;
+	while (done < GZIP_LOOK && (n = gzread(gz, piece, sizeof(piece))) > 0) {
+		if (pwrite(mem, piece, (size_t)n, (off_t)(offset + done)) != n)
+			goto close_all;
+		done += (unsigned)n;
 	}
-	if (!err && done == 0)
-		err = -EUCLEAN;
-	fb_device_close(dev);
-	if (!err && ftruncate(mem, GZIP_SIZE))
-		err = -errno;
+	if (done && !ftruncate(mem, GZIP_SIZE))
+		err = 0;
+close_all:
+	if (gz)
+		gzclose_r(gz);
+	else
+		close(copy);
+	lseek(fd, place, SEEK_SET);
 	if (err && mem >= 0)
 		close(mem);
 	return err ? err : mem;
@@ -334,7 +334,7 @@ void fb_probe_look(int fd, uint64_t offset, uint64_t size, struct fb_probe_resul
 		look_at_bytes(fd, offset, size, out);
 		return;
 	}
-	head = inflate_head(fd);
+	head = inflate_part(fd, offset);
 	if (head < 0) {
 		out->kind = FB_PROBE_ERROR;
 		out->error = head;

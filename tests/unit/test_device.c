@@ -605,6 +605,29 @@ static void test_parts_of_a_unit(void **state)
 	fb_device_close(dev);
 }
 
+static void test_window(void **state)
+{
+	struct fb_device *lower, *dev;
+	uint8_t image[4096], got[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i / 7);
+	assert_int_equal(fb_device_open_mem(image, sizeof(image), 512, &lower), 0);
+	assert_int_equal(fb_device_open_window(lower, 1024, 2048, &dev), 0);
+	assert_int_equal(dev->size, 2048);
+	assert_true(dev->read_only);
+	assert_int_equal(fb_device_read(dev, got, sizeof(got), 1000), 0);
+	assert_memory_equal(got, image + 2024, sizeof(got));
+	assert_int_equal(fb_device_read(dev, got, sizeof(got), 1025), -EIO);
+	assert_int_equal(fb_device_write(dev, got, 1, 0), -EROFS);
+	fb_device_close(dev);
+	assert_int_equal(fb_device_open_mem(image, sizeof(image), 512, &lower), 0);
+	assert_int_equal(fb_device_open_window(lower, 4096, 0, &dev), -EINVAL);
+	assert_int_equal(fb_device_open_mem(image, sizeof(image), 512, &lower), 0);
+	assert_int_equal(fb_device_open_window(lower, 100, 0, &dev), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +645,7 @@ int main(void)
 		cmocka_unit_test(test_no_space),
 		cmocka_unit_test(test_zero_keeps_size_and_frees),
 		cmocka_unit_test(test_parts_of_a_unit),
+		cmocka_unit_test(test_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
