@@ -35,6 +35,7 @@ for type in ext2 ext4; do
 		skip "$l sqlite3" "not installed"
 	fi
 	if command -v fio >/dev/null; then
+		cd "$T" || exit 1	# fio leaves its verify state in the current directory
 		for engine in "psync --direct=0" "psync --direct=1" "mmap --direct=0"; do
 			check "$l fio verify ${engine// --/ }" fio --name=v --directory=$d --size=24M --bs=4k-64k --bsrange=4k-64k --rw=randwrite \
 				--ioengine=${engine} --verify=crc32c --verify_fatal=1 --do_verify=1 --norandommap=0 --numjobs=2 --minimal --output="$T/fio"
