@@ -65,7 +65,7 @@ static int check_super_csum(struct e2_super *sb, const struct e2_disk_super *ds)
 static void set_read_only(struct fuseblk_volume_info *info, const char *why, const char *what)
 {
 	if (!info->read_only)
-		snprintf(info->read_only_reason, sizeof(info->read_only_reason), "%s%s", why, what);
+		snprintf(info->read_only_reason, sizeof(info->read_only_reason), "%.70s%.80s", why, what);
 	info->read_only = true;
 }
 
