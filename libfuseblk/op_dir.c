@@ -20,14 +20,18 @@ int fb_op_opendir(struct fb_request *req)
 	struct fuseblk_node *dir;
 	int err;
 
-	/* Directories need no state here; told so once, the kernel keeps them cached. */
+	/*
+	 * Told this once, the kernel caches listings for good.  Where names
+	 * can change it must not: with two readers, its cache may take a
+	 * reply from before a change for one from after it.
+	 */
 	if (req->session->no_opendir)
 		return -ENOSYS;
 	err = fb_req_node(req, S_IFDIR, &dir);
 	if (err)
 		return err;
 	fb_node_put(dir);
-	req->out.open_flags = FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR;
+	req->out.open_flags = 0;
 	return 0;
 }
 

@@ -20,7 +20,7 @@ static const uint64_t always =
 	FUSE_PARALLEL_DIROPS | FUSE_ASYNC_DIO | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO |
 	FUSE_CACHE_SYMLINKS | FUSE_EXPLICIT_INVAL_DATA | FUSE_HANDLE_KILLPRIV_V2 |
 	FUSE_SETXATTR_EXT | FUSE_EXPORT_SUPPORT | FUSE_INIT_EXT | FUSE_ABORT_ERROR |
-	FUSE_HAS_IOCTL_DIR | FUSE_NO_OPENDIR_SUPPORT | FUSE_DIRECT_IO_ALLOW_MMAP;
+	FUSE_HAS_IOCTL_DIR | FUSE_DIRECT_IO_ALLOW_MMAP;
 
 /* Remount can never make it writable: no OPEN has anything to enforce. */
 static bool is_read_only_for_good(const struct fuseblk_volume *vol)
@@ -41,6 +41,8 @@ static uint64_t choose_flags(struct fb_session *s, struct fuseblk_volume *vol, u
 		take |= FUSE_NO_OPEN_SUPPORT;
 		take &= ~FUSE_ATOMIC_O_TRUNC;
 	}
+	if (is_read_only_for_good(vol))
+		take |= FUSE_NO_OPENDIR_SUPPORT;
 	take &= offered;
 	s->no_open = take & FUSE_NO_OPEN_SUPPORT;
 	s->no_opendir = take & FUSE_NO_OPENDIR_SUPPORT;
