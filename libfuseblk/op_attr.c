@@ -29,6 +29,15 @@ int fb_op_statx(struct fb_request *req)
 	return fb_op_getattr(req);
 }
 
+/* chown(-1, -1) arrives without an owner, with nothing but perhaps the change time. */
+static bool is_owner_change(uint32_t valid)
+{
+	const uint32_t other = FATTR_MODE | FATTR_SIZE | FATTR_ATIME | FATTR_MTIME | FATTR_ATIME_NOW |
+			       FATTR_MTIME_NOW | FATTR_KILL_SUIDGID;
+
+	return (valid & (FATTR_UID | FATTR_GID)) || !(valid & other);
+}
+
 /* What ->setattr gets beside the size: @attr has the present state and gets the new one. Returns FUSEBLK_SET_*. */
 static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 {
@@ -59,7 +68,7 @@ static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 		attr->mtime = now;
 		set |= FUSEBLK_SET_MTIME;
 	}
-	if (!set && !(valid & (FATTR_CTIME | FATTR_KILL_SUIDGID)))
+	if (!set && !is_owner_change(valid) && !(valid & FATTR_KILL_SUIDGID))
 		return 0;
 	attr->ctime = valid & FATTR_CTIME ? req->in.setattr.ctime : now;
 	return set | FUSEBLK_SET_CTIME;
@@ -69,7 +78,7 @@ static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 static uint32_t plan_kill(const struct fb_request *req, uint32_t set, uint32_t gid, struct fuseblk_attr *attr)
 {
 	uint32_t valid = req->in.setattr.valid, mode;
-	bool owner = valid & (FATTR_UID | FATTR_GID);
+	bool owner = is_owner_change(valid);
 
 	if ((valid & FATTR_MODE) || (!owner && !(valid & FATTR_KILL_SUIDGID)))
 		return set;
@@ -107,7 +116,9 @@ static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
 	gid = attr.gid;
 	set = plan(req, &attr);
 	set = plan_kill(req, set, gid, &attr);
-	if (set)
+	if (set & FUSEBLK_SET_MODE)
+		err = fb_permit_setattr(&attr, FATTR_MODE);
+	if (!err && set)
 		err = vol->ops->setattr(vol, node, set, &attr);
 	return err ? err : vol->ops->getattr(vol, node, &req->out.attr);
 }

@@ -35,6 +35,21 @@ static void test_owner_drops_setid(void **state)
 	assert_int_equal(a.mode, S_IFREG | 0755);
 }
 
+/* chown(-1, -1) */
+static void test_no_owner_drops_setid(void **state)
+{
+	struct op *op = *state;
+	struct fuse_setattr_in in = { .valid = 0 };
+	struct fuse_attr a;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fk_chmod(op->fk, op->file, 06755), 0);
+		assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
+		assert_int_equal(a.mode, S_IFREG | 0755);
+		in = (struct fuse_setattr_in){ .valid = FATTR_CTIME, .ctime = 1000 };
+	}
+}
+
 /* Set-gid without the group's right to execute stays for root and for members of the group. */
 static void test_owner_and_locking_bit(void **state)
 {
@@ -150,6 +165,7 @@ static const struct CMUnitTest tests[] = {
 	OP_TEST(test_mode),
 	OP_TEST(test_type_stays),
 	OP_TEST(test_owner_drops_setid),
+	OP_TEST(test_no_owner_drops_setid),
 	OP_TEST(test_owner_and_locking_bit),
 	OP_TEST(test_times),
 	OP_TEST(test_truncate),
