@@ -107,6 +107,20 @@ static bool open_files_equal(const struct side sides[SIDES])
 	return true;
 }
 
+static bool step_times_close(const struct side sides[SIDES], const struct step *s)
+{
+	for (int i = 0; i < 2; i++) {
+		char parent[sizeof(s->path[i])] = ".";
+		const char *slash = strrchr(s->path[i], '/');
+
+		if (slash)
+			snprintf(parent, sizeof(parent), "%.*s", (int)(slash - s->path[i]), s->path[i]);
+		if (!times_close(sides[0].dir, sides[1].dir, s->path[i]) || !times_close(sides[0].dir, sides[1].dir, parent))
+			return false;
+	}
+	return true;
+}
+
 static void print_step(unsigned n, const struct step *s)
 {
 	printf("%u %s %s %s slot %u off %llu len %llu numbers %u %u %u %u uid %u\n", n,
@@ -181,8 +195,8 @@ int main(int argc, char **argv)
 				print_outcome(&sides[i], &out[i]);
 			return 1;
 		}
-		if (!times_close(sides[0].dir, sides[1].dir, s.path[0])) {
-			printf("seed %lu: times of %s differ after step ", seed, s.path[0]);
+		if (!step_times_close(sides, &s)) {
+			printf("seed %lu: times differ after step ", seed);
 			print_step(n, &s);
 			return 1;
 		}
