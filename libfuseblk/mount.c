@@ -43,6 +43,8 @@ struct mounting {
 	int target_fd;			/* O_PATH */
 	int ns_fd, home_ns_fd;		/* -N: the namespace to mount in, and ours; or -1 */
 	bool plain;			/* type fuse, no block device */
+	bool absent;			/* the source is not there */
+	bool mounted;			/* it stood when fb_mount() began to tell */
 };
 
 /* ------------------------------------------------------------------ */
@@ -122,6 +124,7 @@ static int find_source(struct mounting *m)
 	const struct fb_mount_options *o = &m->options;
 	int err = fb_source_open(&m->source, m->args->source, o, &m->report);
 
+	m->absent = err == -ENOENT || err == -ENOMEDIUM;
 	if (!err && o->partition)
 		err = fb_source_partition(&m->source, o->partition, &m->report);
 	return err;
@@ -458,16 +461,21 @@ static int run(struct mounting *m)
 	int err;
 
 	if (geteuid() != 0)
-		return fb_fail(&m->report, FB_EXIT_USAGE, -EPERM, "only root can mount a block device");
+		return fb_fail(&m->report, FB_EXIT_USAGE, -EPERM, "only root can mount: run it as root, for example with sudo");
 	if (m->options.remount)
 		return fb_remount(m->args, &m->options, &m->report);
 	err = catch_signals(m, &old);
 	if (err)
 		return err;
 	err = mount_at_target(m);
+	m->mounted = !err && !m->args->fake;
 	if (!err && m->args->foreground && !m->args->fake)
 		err = stay_with_driver(m);
 	release_signals(m, &old);
+	if (err && m->absent && m->options.nofail) {
+		memset(&m->report, 0, sizeof(m->report));
+		err = 0;
+	}
 	return err;
 }
 
@@ -485,6 +493,25 @@ static struct mounting *new_mounting(const struct fb_mount_args *args)
 	return m;
 }
 
+/* With -v: what was done, or with -f what would have been. */
+static void tell_done(const struct mounting *m)
+{
+	const struct fb_mount_args *args = m->args;
+	const char *name = program_invocation_short_name;
+
+	if (m->options.remount)
+		fprintf(stderr, "%s: %s %s\n", name, args->target,
+			args->fake ? "is a mount that would be remounted" : "remounted");
+	else if (m->mounted)
+		fprintf(stderr, "%s: %s mounted on %s\n", name, args->source, args->target);
+	else if (m->absent)
+		fprintf(stderr, "%s: %s is not there; nothing is mounted (nofail)\n", name, args->source);
+	else
+		fprintf(stderr, "%s: %s would be mounted on %s as type %s.%s, %s\n", name, args->source,
+			m->target, m->plain ? "fuse" : "fuseblk", m->type,
+			m->source.read_only || m->started.read_only ? "read-only" : "read-write");
+}
+
 int fb_mount(const struct fb_mount_args *args)
 {
 	struct mounting *m = new_mounting(args);
@@ -500,8 +527,8 @@ int fb_mount(const struct fb_mount_args *args)
 	status = !err ? FB_EXIT_OK : m->report.status ? m->report.status : FB_EXIT_FAIL;
 	if (m->report.text[0])
 		fprintf(stderr, "%s: %s\n", program_invocation_short_name, m->report.text);
-	else if (status == FB_EXIT_OK && args->verbose && !args->fake && !m->options.remount)
-		fprintf(stderr, "%s: %s mounted on %s\n", program_invocation_short_name, args->source, args->target);
+	else if (status == FB_EXIT_OK && args->verbose)
+		tell_done(m);
 	free(m);
 	return status;
 }

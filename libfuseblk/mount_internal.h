@@ -43,7 +43,7 @@ enum fb_option_class {
 	FB_OPTION_REFUSE,	/* cannot be done by a mount of this kind */
 };
 enum fb_option_form { FB_FORM_WORD, FB_FORM_VALUE, FB_FORM_EITHER, FB_FORM_PREFIX };
-enum fb_option_parse { FB_PARSE_NONE, FB_PARSE_SIZE, FB_PARSE_NUMBER, FB_PARSE_PATH, FB_PARSE_YES };
+enum fb_option_parse { FB_PARSE_NONE, FB_PARSE_SIZE, FB_PARSE_NUMBER, FB_PARSE_PATH, FB_PARSE_YES, FB_PARSE_NO };
 
 struct fb_mount_option {
 	const char *name;
@@ -59,6 +59,7 @@ struct fb_mount_options {
 	unsigned long flags;		/* MS_*, without MS_REMOUNT */
 	unsigned long named;		/* MS_* that the text set or cleared */
 	bool remount, loop;
+	bool nofail;			/* a source that is not there is no failure */
 	uint64_t offset, sizelimit;	/* bytes; 0: none */
 	uint64_t partition;		/* 0: none */
 	char index[PATH_MAX], log[PATH_MAX];

@@ -70,8 +70,6 @@ const struct fb_mount_option fb_mount_option_table[] = {
 	/* fstab's, for mount(8), fsck(8), systemd, the network scripts. */
 	DROP("auto", FB_FORM_WORD),
 	DROP("noauto", FB_FORM_WORD),
-	DROP("nofail", FB_FORM_WORD),
-	DROP("fail", FB_FORM_WORD),
 	DROP("_netdev", FB_FORM_WORD),
 	DROP("_rnetdev", FB_FORM_WORD),
 	DROP("_fstab", FB_FORM_WORD),
@@ -132,6 +130,8 @@ const struct fb_mount_option fb_mount_option_table[] = {
 	/* Ours. */
 	OWN("remount", FB_FORM_WORD, FB_PARSE_YES, remount),
 	OWN("loop", FB_FORM_EITHER, FB_PARSE_YES, loop),
+	OWN("nofail", FB_FORM_WORD, FB_PARSE_YES, nofail),
+	OWN("fail", FB_FORM_WORD, FB_PARSE_NO, nofail),
 	OWN("offset", FB_FORM_VALUE, FB_PARSE_SIZE, offset),
 	OWN("sizelimit", FB_FORM_VALUE, FB_PARSE_SIZE, sizelimit),
 	OWN("partition", FB_FORM_VALUE, FB_PARSE_NUMBER, partition),
@@ -304,7 +304,8 @@ static int store_own(const struct fb_mount_option *opt, struct fb_mount_options 
 	case FB_PARSE_PATH:
 		return parse_path(value, field);
 	case FB_PARSE_YES:
-		*(bool *)field = true;
+	case FB_PARSE_NO:
+		*(bool *)field = opt->parse == FB_PARSE_YES;
 		return 0;
 	case FB_PARSE_NONE:
 		break;
