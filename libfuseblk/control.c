@@ -84,10 +84,12 @@ static int new_options(struct fuseblk_volume *vol, const char *options, bool app
 	struct fb_options fresh;
 	int err = fb_options_split(options, &fresh, text, size);
 
-	if (err)
-		return err;
-	err = check_driver_options(vol, fresh.driver_options, text, size);
-	free(fresh.driver_options);
+	if (!err) {
+		err = check_driver_options(vol, fresh.driver_options, text, size);
+		free(fresh.driver_options);
+	}
+	if (err == -EINVAL)
+		err = -FB_BAD_OPTIONS;
 	if (err || !apply)
 		return err;
 	vol->options.sync = fresh.sync;

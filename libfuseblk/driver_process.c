@@ -111,6 +111,15 @@ static int connect_syslog(void)
 	return fd;
 }
 
+static int named_file_failed(const char *option, const char *path, int err, struct fb_report *report)
+{
+	/* A name that leads nowhere is a wrong value; a full or failing disk is none. */
+	bool wrong = err == -ENOENT || err == -ENOTDIR || err == -EISDIR;
+
+	return fb_fail_errno(report, wrong ? FB_EXIT_USAGE : FB_EXIT_FAIL, err, "%s=%s: cannot be opened",
+			     option, path);
+}
+
 /*
  * Where the driver's messages go.  Never blocks: the reader of the log may
  * wait for a file in the very mount.
@@ -121,8 +130,7 @@ static int open_log(const struct fb_mount_options *o, bool foreground, struct fb
 
 	if (o->log[0]) {
 		fd = open(o->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
-		return fd >= 0 ? fd : fb_fail_errno(report, FB_EXIT_FAIL, -errno,
-						    "log=%s: cannot be opened", o->log);
+		return fd >= 0 ? fd : named_file_failed("log", o->log, -errno, report);
 	}
 	/* In the foreground the driver writes to standard error anyway. */
 	fd = foreground ? -1 : connect_syslog();
@@ -144,7 +152,7 @@ static int open_index(const struct fb_mount_options *o, const struct fb_source *
 	fd = open(o->index, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 && (errno == EROFS || errno == EACCES))
 		fd = open(o->index, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : fb_fail_errno(report, FB_EXIT_FAIL, -errno, "index=%s: cannot be opened", o->index);
+	return fd >= 0 ? fd : named_file_failed("index", o->index, -errno, report);
 }
 
 static int open_fuse(struct fb_report *report)
@@ -431,7 +439,8 @@ int fb_driver_wait_started(struct fb_driver_process *drv, struct fb_started *out
 	clean_text(out->label, sizeof(out->label));
 	clean_text(out->subtype, sizeof(out->subtype));
 	if (out->error)
-		return fb_fail(report, FB_EXIT_FAIL, out->error < 0 ? out->error : -EPROTO, "%s",
+		return fb_fail(report, out->error == -FB_BAD_OPTIONS ? FB_EXIT_USAGE : FB_EXIT_FAIL,
+			       out->error < 0 ? out->error : -EPROTO, "%s",
 			       out->text[0] ? out->text : strerror(abs(out->error)));
 	if (!S_ISDIR(out->root_mode))
 		return bad_answer(drv, "mode of the root directory", report);

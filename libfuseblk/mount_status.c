@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "mount_internal.h"
@@ -32,20 +33,39 @@ static int find_image_mount(const struct stat *st, dev_t *dev)
 	return -ENOENT;
 }
 
+/* A directory is looked at without asking its filesystem. */
+static int find_directory_mount(const char *where, int fd, dev_t *dev, struct fb_report *report)
+{
+	static struct fb_mountinfo mi;
+	char path[sizeof(FB_CONTROL_DIR) + 32];
+	unsigned id;
+	bool root;
+	int err;
+
+	err = fb_fd_mount(fd, dev, &id, &root);
+	if (!err)
+		err = id ? fb_mountinfo_by_id(id, &mi) : fb_mountinfo_by_dev(*dev, &mi);
+	if (err)
+		return fb_fail_errno(report, FB_EXIT_FAIL, err, "%s", where);
+	fb_control_path(major(*dev), minor(*dev), path, sizeof(path));
+	if (strncmp(mi.type, "fuseblk", 7) == 0 || (strncmp(mi.type, "fuse", 4) == 0 && access(path, F_OK) == 0))
+		return 0;
+	return fb_fail(report, FB_EXIT_FAIL, -EINVAL,
+		       "%s: it is on %s, mounted as %s, not through fuseblk; \"findmnt -t fuseblk\" lists mounts that are",
+		       where, mi.target, mi.type);
+}
+
 static int find_dev(const char *where, dev_t *dev, struct fb_report *report)
 {
 	static char path[PATH_MAX];
 	struct stat st;
-	unsigned id;
-	bool root;
 	int fd, err;
 
-	/* A directory is looked at without asking its filesystem. */
 	fd = open(where, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
-		err = fb_fd_mount(fd, dev, &id, &root);
+		err = find_directory_mount(where, fd, dev, report);
 		close(fd);
-		return err ? fb_fail_errno(report, FB_EXIT_FAIL, err, "%s", where) : 0;
+		return err;
 	}
 	err = fb_source_path(where, path, report);
 	if (err)

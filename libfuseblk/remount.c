@@ -67,7 +67,8 @@ int fb_control_call(dev_t dev, const struct fb_control_request *request, int fd,
 		return fb_fail_errno(report, FB_EXIT_FAIL, err ? err : -EPROTO, "the mount's driver gave no answer");
 	answer->text[sizeof(answer->text) - 1] = '\0';
 	if (answer->error)
-		return fb_fail(report, FB_EXIT_FAIL, answer->error < 0 ? answer->error : -EPROTO, "%.1000s",
+		return fb_fail(report, answer->error == -FB_BAD_OPTIONS ? FB_EXIT_USAGE : FB_EXIT_FAIL,
+			       answer->error < 0 ? answer->error : -EPROTO, "%.1000s",
 			       answer->text[0] ? answer->text : strerror(answer->error < 0 ? -answer->error : EPROTO));
 	return 0;
 }

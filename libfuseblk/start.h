@@ -22,6 +22,7 @@
 #define FB_START_MAGIC 0x66626c6bu	/* "fblk" */
 #define FB_START_VERSION 1
 #define FB_MAX_SPARE_FDS 32
+#define FB_BAD_OPTIONS EBADRQC	/* the error, in any answer of a driver, for mount options it refuses */
 
 enum fb_device_kind { FB_DEVICE_FILE, FB_DEVICE_GZIP };
 

@@ -16,6 +16,7 @@
 #include "device.h"
 #include "node_table.h"
 #include "options.h"
+#include "start.h"
 #include "volume.h"
 
 #define COMMIT_MS_SYNCFS	5000u	/* the kernel tells of sync(2) */
@@ -271,6 +272,8 @@ int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 	snprintf(vol->source, sizeof(vol->source), "%s", source);
 	pthread_mutex_init(&vol->state_lock, NULL);
 	err = parse_options(vol, options, error, error_size);
+	if (err == -EINVAL)
+		err = -FB_BAD_OPTIONS;
 	if (!err) {
 		atomic_store(&vol->read_only, vol->options.read_only || device->read_only);
 		err = open_volume(vol);

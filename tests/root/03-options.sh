@@ -17,11 +17,20 @@ for o in noauto nofail users user owner group nouser exec,dev,suid x-systemd.aut
 		not_ok "option $o"
 	fi
 done
-for o in nosuchoption errors=maybe resuid=abc commit=x sb=xyz offset=12x "offset=99999999999999999999" sizelimit= partition=0; do
+for o in nosuchoption errors=maybe resuid=abc commit=x sb=xyz offset=12x "offset=99999999999999999999" sizelimit= partition=0 log=/nonexist/x; do
 	err=$(fuse "$I" "$o" 2>&1) && { not_ok "bad option $o is refused"; un; continue; }
 	ok "bad option $o is refused"
 	check "bad option $o is named" grep -q "${o%%=*}" <<<"$err"
+	$HELPER "$I" "$MNT" -o "$o" >/dev/null 2>&1
+	same "bad option $o: status" 1 $?
 done
+rw "$I"
+for o in nonsense errors=maybe commit=x; do
+	err=$(mount -o "remount,$o" "$MNT" 2>&1)
+	same "remount,$o: status" 1 $?
+	check "remount,$o is named" grep -q "${o%%=*}" <<<"$err"
+done
+un
 check "sloppy" mount -s -t fuseblk -o nosuchoption "$I" "$MNT"
 mounted && un
 
@@ -55,6 +64,15 @@ check "mount -a leaves noauto and nofail alone" mount -a -T "$T/fstab"
 mounted && not_ok "noauto was mounted"
 check "mount by the fstab's line" mount -T "$T/fstab" "$MNT"
 un
+echo "$T/none.img $MNT fuseblk nofail 0 0" >"$T/fstab"
+check "nofail: a missing image is no failure" mount -a -T "$T/fstab"
+for s in "$T/none.img" /dev/nonesuch LABEL=nonesuch-label; do
+	same "nofail: $s: silent" "status 0" "$($HELPER "$s" "$MNT" -o nofail 2>&1; echo "status $?")"
+	$HELPER "$s" "$MNT" -o nofail,fail >/dev/null 2>&1
+	same "nofail,fail: $s: status" 32 $?
+done
+$HELPER "$T/none.img" "$T/nodir" -o nofail >/dev/null 2>&1
+same "nofail: no mount point: status" 32 $?
 echo "$I $MNT fuseblk defaults 0 0" >"$T/fstab"
 check "mount -a" mount -a -T "$T/fstab"
 check "mount -a again" mount -a -T "$T/fstab"
@@ -86,6 +104,7 @@ mounted && un
 losetup -d "$L"
 check "the helper by hand, -f writes nothing" $HELPER "$I" "$MNT" -f
 mounted && { not_ok "-f mounted"; un; }
+check "-f -v says what would be done" grep -q "would be mounted on $MNT" <<<"$($HELPER "$I" "$MNT" -fv 2>&1)"
 check "the helper by hand, -v -n -s" $HELPER "$I" "$MNT" -v -n -s -o rw
 un
 mkfs "$T/sb.img" 32M -t ext2 -b 1024

@@ -81,6 +81,7 @@ if [ -n "$P" ]; then
 	fuseblk probe "$T/part.img" >/dev/null 2>&1; same "probe: partitioned" 13 $?
 	fuseblk probe "$T/luks.img" >/dev/null 2>&1; same "probe: encrypted" 14 $?
 	fuseblk probe "$T/swap.img" >/dev/null 2>&1; same "probe: swap" 16 $?
+	bad "status of a directory elsewhere" 2 "not through fuseblk" fuseblk status "$T"
 	fuseblk probe --json "$T/a.img" >"$T/out"; check "probe: json" python3 -m json.tool "$T/out"
 fi
 

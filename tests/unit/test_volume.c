@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "device.h"
 #include "node_table.h"
+#include "start.h"
 #include "volume.h"
 
 #define SIZE (1u << 20)
@@ -221,11 +222,11 @@ static void test_refused(void **state)
 	assert_int_equal(new("bad_root", &vol), -EUCLEAN);
 	assert_non_null(strstr(error, "root directory"));
 	assert_int_equal(calls.close, 1);
-	assert_int_equal(new("nonsense", &vol), -EINVAL);
+	assert_int_equal(new("nonsense", &vol), -FB_BAD_OPTIONS);
 	assert_non_null(strstr(error, "nonsense"));
 	assert_int_equal(calls.open, 0);
-	assert_int_equal(new("text=a,commit=x", &vol), -EINVAL);
-	assert_int_equal(new("text=a,ro=1", &vol), -EINVAL);
+	assert_int_equal(new("text=a,commit=x", &vol), -FB_BAD_OPTIONS);
+	assert_int_equal(new("text=a,ro=1", &vol), -FB_BAD_OPTIONS);
 }
 
 static void test_start_fails(void **state)
