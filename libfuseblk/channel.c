@@ -5,6 +5,7 @@
  * brought to the few meanings that the workers act on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -49,8 +50,9 @@ ssize_t fb_channel_read(int fd, void *message, size_t size)
 	if (n == 0)
 		return -EPIPE;
 	switch (errno) {
-	case EINTR:
 	case EAGAIN:
+		return -EAGAIN;
+	case EINTR:
 	case ENOENT:		/* the request was taken back while it was copied */
 		return -EINTR;
 	case ENODEV:
@@ -81,6 +83,20 @@ int fb_channel_reply(int fd, const struct fb_reply *reply)
 	default:
 		return -errno;
 	}
+}
+
+int fb_channel_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
+}
+
+void fb_channel_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	poll(&p, 1, -1);
 }
 
 bool fb_channel_is_readable(int fd)

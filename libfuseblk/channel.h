@@ -17,7 +17,7 @@ void fb_message_free(uint8_t *message, size_t max_write);	/* NULL: nothing */
 void fb_message_drop(uint8_t *message, size_t max_write);
 
 /*
- * Read one message.  Blocks.  Returns its length, -EINTR (nothing was read:
+ * Read one message.  Returns its length, -EAGAIN (none, @fd does not wait), -EINTR (nothing was read:
  * try again), -EPIPE when the channel has ended, or another error that only
  * ending can follow.
  */
@@ -28,6 +28,10 @@ ssize_t fb_channel_read(int fd, void *message, size_t size);
  * ended; or the kernel's complaint about the reply.
  */
 int fb_channel_reply(int fd, const struct fb_reply *reply);
+/* Reads of @fd answer -EAGAIN instead of waiting (not for sockets: replies would too). Returns 0 or -errno. */
+int fb_channel_set_nonblocking(int fd);
+/* Sleep until a message or the end is there, or a signal came. */
+void fb_channel_wait(int fd);
 /* True if a message waits to be read. */
 bool fb_channel_is_readable(int fd);
 /* Make the unused /dev/fuse descriptor @fd a second road to the connection of @channel. */

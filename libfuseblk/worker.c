@@ -196,28 +196,40 @@ static void note_gap(struct fb_session *s, uint64_t ns)
 	atomic_store_explicit(&s->gap_ewma, avg, memory_order_relaxed);
 }
 
-/* Look out for the next message for as long as that is likely to be cheaper than to sleep. */
-static void poll_channel(struct fb_worker *worker)
+/* Until when to look out for the next message, for as long as that is likely to be cheaper than to sleep; 0: sleep at once. */
+static uint64_t poll_until(const struct fb_worker *worker)
 {
 	struct fb_session *s = worker->session;
-	uint64_t until = worker->served_at + POLL_NS;
 
 	if (!worker->served_at || !s->may_poll ||
 	    atomic_load_explicit(&s->gap_ewma, memory_order_relaxed) > POLL_GAP_NS)
-		return;
-	while (!fb_channel_is_readable(worker->fd))
-		if (now_ns() > until || atomic_load(&s->ended))
-			return;
+		return 0;
+	return worker->served_at + POLL_NS;
+}
+
+/* The next message. -EINTR: none, look whether the session has ended. */
+static ssize_t next_message(struct fb_worker *worker)
+{
+	uint64_t until = poll_until(worker);
+	ssize_t n;
+
+	for (;;) {
+		n = fb_channel_read(worker->fd, worker->message, FB_MESSAGE_SIZE(FB_MAX_WRITE));
+		if (n != -EAGAIN)
+			return n;
+		if (atomic_load(&worker->session->ended))
+			return -EINTR;
+		if (now_ns() >= until)
+			fb_channel_wait(worker->fd);
+	}
 }
 
 /* Read and serve one message; the caller has a place. Returns false at the end of the channel. */
 static bool read_and_serve(struct fb_worker *worker)
 {
 	struct fb_session *s = worker->session;
-	ssize_t n;
+	ssize_t n = next_message(worker);
 
-	poll_channel(worker);
-	n = fb_channel_read(worker->fd, worker->message, FB_MESSAGE_SIZE(FB_MAX_WRITE));
 	if (worker->served_at)
 		note_gap(s, now_ns() - worker->served_at);
 	if (n == -EINTR) {
@@ -256,11 +268,14 @@ static void *worker_main(void *arg)
 
 static int worker_fd(struct fb_session *s, unsigned index)
 {
-	if (index == 0 || index > s->spare_count)
-		return s->channel;
-	if (fb_channel_clone(s->spares[index - 1], s->channel))
-		return s->channel;
-	return s->spares[index - 1];
+	int fd = s->channel;
+
+	if (index > 0 && index <= s->spare_count &&
+	    !fb_channel_clone(s->spares[index - 1], s->channel))
+		fd = s->spares[index - 1];
+	if (!s->is_socket)	/* whose replies must be able to wait */
+		fb_channel_set_nonblocking(fd);
+	return fd;
 }
 
 static void free_worker(struct fb_worker *worker)
