@@ -6,6 +6,7 @@
  * time.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,6 +35,7 @@
 #define STARTED_MS (900 * 1000)	/* a gzip image may have to be inflated to its end */
 #define SERVING_MS (120 * 1000)
 #define EXIT_MS 3000			/* for a driver that was told to stop */
+#define STALE_SECONDS 60		/* a socket may take to listen */
 #define SPARE_MIN 4
 #define SPARE_MAX 8
 #define FIXED_FDS 5			/* device, channel, log, index, control */
@@ -166,19 +168,17 @@ static int open_fuse(struct fb_report *report)
 }
 
 /*
- * The control socket, listening.  Without a writable /run the mount works,
- * but cannot be remounted: drv->control stays empty.
+ * The control socket, listening, under a name of its own until the mount is
+ * made.  Without a writable /run the mount works, but cannot be remounted:
+ * drv->control stays empty.
  */
-static int open_control(struct fb_driver_process *drv, dev_t dev)
+static int open_control(struct fb_driver_process *drv)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, err;
 
-	if (dev)
-		fb_control_path(major(dev), minor(dev), addr.sun_path, sizeof(addr.sun_path));
-	else
-		snprintf(addr.sun_path, sizeof(addr.sun_path), FB_CONTROL_DIR "/.starting-%d", (int)getpid());
+	snprintf(addr.sun_path, sizeof(addr.sun_path), FB_CONTROL_DIR "/.starting-%d", (int)getpid());
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -225,7 +225,7 @@ static void list_close(struct fd_list *list)
 
 /* In the order that struct fb_start names. */
 static int collect_fds(struct fd_list *list, struct fb_driver_process *drv, struct fb_start *start,
-		       const struct fb_source *src, const struct fb_mount_options *o, dev_t dev,
+		       const struct fb_source *src, const struct fb_mount_options *o,
 		       struct fb_report *report)
 {
 	int err, control;
@@ -240,7 +240,7 @@ static int collect_fds(struct fd_list *list, struct fb_driver_process *drv, stru
 	}
 	if (err)
 		return err;
-	control = open_control(drv, dev);
+	control = open_control(drv);
 	start->has_control = control >= 0;
 	if (control >= 0)
 		list_add(list, control);
@@ -331,7 +331,7 @@ static int spawn(struct fb_driver_process *drv, bool foreground, struct fb_repor
 }
 
 int fb_driver_start(struct fb_driver_process *drv, struct fb_start *start,
-		    const struct fb_source *src, const struct fb_mount_options *o, dev_t dev,
+		    const struct fb_source *src, const struct fb_mount_options *o,
 		    struct fb_report *report)
 {
 	struct fd_list list = { .count = 0 };
@@ -342,7 +342,7 @@ int fb_driver_start(struct fb_driver_process *drv, struct fb_start *start,
 		return drv->channel;
 	start->magic = FB_START_MAGIC;
 	start->version = FB_START_VERSION;
-	err = collect_fds(&list, drv, start, src, o, dev, report);
+	err = collect_fds(&list, drv, start, src, o, report);
 	if (!err)
 		err = spawn(drv, start->foreground, report);
 	if (!err) {
@@ -451,16 +451,56 @@ int fb_driver_wait_started(struct fb_driver_process *drv, struct fb_started *out
 	return 0;
 }
 
-/* A mount whose number was not known has one now. */
+/* A socket of a mount nobody serves any more: its driver was killed. */
+static bool is_stale(const char *path, const char *name)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	unsigned maj, min;
+	struct stat st;
+	bool refused;
+	char rest;
+	int fd;
+
+	if (sscanf(name, "%u:%u%c", &maj, &min, &rest) != 2 && strncmp(name, ".starting-", 10) != 0)
+		return false;
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	/* One that is not named for a mount yet may be about to listen. */
+	if (name[0] == '.' && time(NULL) - st.st_mtime < STALE_SECONDS)
+		return false;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	refused = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) && errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+/* Under the global lock, as is every naming of a socket that listens. */
+static void remove_stale_controls(void)
+{
+	DIR *dir = opendir(FB_CONTROL_DIR);
+	char path[108];
+	struct dirent *de;
+
+	while (dir && (de = readdir(dir)))
+		if ((size_t)snprintf(path, sizeof(path), FB_CONTROL_DIR "/%s", de->d_name) < sizeof(path) &&
+		    is_stale(path, de->d_name))
+			unlink(path);
+	if (dir)
+		closedir(dir);
+}
+
+/* The mount's number is known now; a socket that an earlier mount of that number left is replaced. */
 static int name_control(struct fb_driver_process *drv, dev_t dev, struct fb_report *report)
 {
 	char path[PATH_MAX];
 
 	if (!drv->control[0])
 		return 0;
+	remove_stale_controls();
 	fb_control_path(major(dev), minor(dev), path, sizeof(path));
-	if (strcmp(drv->control, path) == 0)
-		return 0;
 	if (rename(drv->control, path))
 		return fb_fail_errno(report, FB_EXIT_SYSTEM, -errno, "%s: cannot be made", path);
 	snprintf(drv->control, sizeof(drv->control), "%s", path);

@@ -230,7 +230,7 @@ static int start_driver(struct mounting *m)
 	snprintf(s->target, sizeof(s->target), "%.*s", (int)sizeof(s->target) - 1, m->target);
 	if (fb_mount_options_driver(&m->options, s->options, sizeof(s->options)))
 		return fb_fail(&m->report, FB_EXIT_USAGE, -E2BIG, "the options are too long");
-	err = fb_driver_start(&m->driver, s, &m->source, &m->options, mounted_dev(m), &m->report);
+	err = fb_driver_start(&m->driver, s, &m->source, &m->options, &m->report);
 	return err ? err : fb_driver_wait_started(&m->driver, &m->started, &m->report);
 }
 

@@ -191,17 +191,17 @@ struct fb_driver_process {
 
 int fb_driver_find(struct fb_driver_process *drv, const char *type, const char *source,
 		   struct fb_report *report);
-/*
- * Start the driver and send it @start, filled but for what depends on the
- * descriptors made here.  @dev: the mount's device number, or 0 if it is not
- * known yet.
- */
+/* Start the driver and send it @start, filled but for what depends on the descriptors made here. */
 int fb_driver_start(struct fb_driver_process *drv, struct fb_start *start,
-		    const struct fb_source *src, const struct fb_mount_options *o, dev_t dev,
+		    const struct fb_source *src, const struct fb_mount_options *o,
 		    struct fb_report *report);
 int fb_driver_wait_started(struct fb_driver_process *drv, struct fb_started *out,
 			   struct fb_report *report);
-/* Tell the driver its device number, give the socket its final name, wait until INIT was answered. */
+/*
+ * Tell the driver its device number, give the socket its final name, wait
+ * until INIT was answered.  The global lock is held: sockets of drivers that
+ * are dead are removed.
+ */
 int fb_driver_wait_serving(struct fb_driver_process *drv, dev_t dev, struct fb_report *report);
 /* The mount stands: let go of the driver, which goes on. */
 void fb_driver_release(struct fb_driver_process *drv);

@@ -82,7 +82,7 @@ struct fb_control_answer {
 /*
  * The control socket's place, for a device number.  mount.fuseblk makes it,
  * listening, before the driver starts; the driver removes it before it answers
- * DESTROY; a mount replaces one that was left behind.
+ * DESTROY; one that a killed driver left behind is removed by the next mount.
  */
 #define FB_CONTROL_DIR "/run/fuseblk"
 void fb_control_path(unsigned dev_major, unsigned dev_minor, char *path, unsigned size);

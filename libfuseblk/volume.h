@@ -67,7 +67,7 @@ struct fuseblk_volume {
 /*
  * volume.c.  new: parses options (library's, then driver's), calls
  * ->open, makes the cache.  @device is owned from now on, also on failure.
- * @error gets one line.
+ * @error gets one line.  -FB_BAD_OPTIONS (start.h) for options that are refused.
  */
 int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 		  const char *source, const char *options,

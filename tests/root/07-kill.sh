@@ -42,5 +42,19 @@ for i in range(20):
     assert open('$MNT/kept/%d' % i, 'rb').read() == b'%d' % i * 5000"
 	un
 done
+# What a killed driver leaves behind.
+py "
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind('/run/fuseblk/4095:4095')"
+check "a dead driver's socket is there" test -S /run/fuseblk/4095:4095
+rw "$I"
+check "the next mount removes it" test ! -e /run/fuseblk/4095:4095
+check "a live one stays" test -S "/run/fuseblk/$(mountpoint -d "$MNT")"
+mkfs "$T/b.img" 4M -t ext2
+rw "$T/b.img" "" "$T/kernel"
+check "a live one stays beside a second mount" test -S "/run/fuseblk/$(mountpoint -d "$MNT")"
+un "$T/kernel"
+un
+rm -f /run/fuseblk/4095:4095
 
 exit 0
