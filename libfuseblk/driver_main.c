@@ -98,7 +98,10 @@ static int open_volume(struct life *l, char *error, size_t size)
 
 	if (err) {
 		snprintf(error, size, "cannot be opened: %s",
-			 err == -EUCLEAN ? "it is damaged or cut short" : strerror(-err));
+			 err != -EUCLEAN ? strerror(-err) :
+			 l->start.device_kind == FB_DEVICE_GZIP ?
+			 "the gzip image is damaged or cut short; \"gzip -t\" checks it" :
+			 "it is damaged or cut short");
 		return err;
 	}
 	snprintf(options, sizeof(options), "defaults%s%s%s%s", l->start.options[0] ? "," : "",
@@ -135,7 +138,10 @@ static int send_started(struct life *l, int err, const char *error)
 
 	snprintf(msg.subtype, sizeof(msg.subtype), "%s", l->driver->name);
 	if (err) {
-		snprintf(msg.text, sizeof(msg.text), "%.240s: %.250s", l->start.source, error);
+		/* What repairs a volume cannot reach into a gzip image. */
+		snprintf(msg.text, sizeof(msg.text), "%.200s: %.240s%s", l->start.source, error,
+			 l->start.device_kind == FB_DEVICE_GZIP && strstr(error, "fsck") ?
+			 "; gunzip the image first, its volume cannot be repaired inside" : "");
 	} else {
 		msg.root_mode = l->vol->info.root_mode;
 		msg.block_size = mount_block_size(l->vol);

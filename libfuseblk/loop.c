@@ -177,6 +177,7 @@ int fb_loop_info(int fd, struct fb_loop_info *out)
 	out->rdev = (dev_t)info.lo_rdevice;
 	out->offset = info.lo_offset;
 	out->sizelimit = info.lo_sizelimit;
+	out->autoclear = info.lo_flags & LO_FLAGS_AUTOCLEAR;
 	read_attribute((int)info.lo_number, "loop/backing_file", out->backing, sizeof(out->backing));
 	return 0;
 }

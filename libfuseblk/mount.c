@@ -226,7 +226,7 @@ static int start_driver(struct mounting *m)
 	s->sizelimit = m->source.size;
 	s->foreground = m->args->foreground;
 	s->sloppy = m->args->sloppy;
-	snprintf(s->source, sizeof(s->source), "%s", m->args->source);
+	snprintf(s->source, sizeof(s->source), "%.*s", (int)sizeof(s->source) - 1, m->source.name);
 	snprintf(s->target, sizeof(s->target), "%.*s", (int)sizeof(s->target) - 1, m->target);
 	if (fb_mount_options_driver(&m->options, s->options, sizeof(s->options)))
 		return fb_fail(&m->report, FB_EXIT_USAGE, -E2BIG, "the options are too long");

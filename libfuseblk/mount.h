@@ -43,4 +43,7 @@ int fb_mount(const struct fb_mount_args *args);
  */
 int fb_mount_status(const char *where, char *text, size_t size);
 
+/* A number of bytes as offset= takes it, with or without a suffix (K, MiB, GB...). Returns 0 or -EINVAL. */
+int fb_parse_size(const char *text, uint64_t *out);
+
 #endif

@@ -336,11 +336,18 @@ static bool is_in_use(struct search *s, dev_t dev, const char *path, int fd)
 
 static int report_use(const struct search *s, struct fb_report *report)
 {
-	char user[512];
+	static struct fb_loop_info info;
+	char user[512], path[PATH_MAX];
+	int fd = fb_open_device(s->found, O_RDONLY, path, sizeof(path));
 
+	if (fd < 0 || fb_loop_info(fd, &info))
+		info.backing[0] = '\0';
+	if (fd >= 0)
+		close(fd);
 	fb_guard_user(s->found, user, sizeof(user));
-	return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: the same bytes are in use through %s: %s",
-		       s->src->name, s->path, user);
+	return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: busy: the same bytes are in use through %s%s%.400s%s, %s",
+		       s->src->name, s->path, info.backing[0] ? " (" : "", info.backing,
+		       info.backing[0] ? ")" : "", user);
 }
 
 /* The loop devices over bytes of ours. */
@@ -443,8 +450,12 @@ static int claim_block(struct fb_guard *guard, struct search *s, struct fb_repor
 
 static int claim_file(const struct fb_source *src, struct fb_report *report)
 {
+	static struct fb_mountinfo mi;
 	int err = fb_guard_lock_bytes(src->fd, src->offset, src->size, src->read_only);
 
+	if (err == -EBUSY && fb_mountinfo_by_source(src->path, &mi) == 0)
+		return fb_fail(report, FB_EXIT_FAIL, err, "%s: busy: mounted on %.400s (%s); umount it first",
+			       src->name, mi.target, mi.type);
 	if (err == -EBUSY)
 		return fb_fail(report, FB_EXIT_FAIL, err,
 			       "%s: busy: the image is mounted already or locked by another program; see findmnt(8) and lslocks(8)",

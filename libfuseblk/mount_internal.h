@@ -95,6 +95,8 @@ struct fb_mountinfo {
 int fb_mountinfo_by_dev(dev_t dev, struct fb_mountinfo *out);
 /* The mount with this id, as statx() gives it. */
 int fb_mountinfo_by_id(unsigned id, struct fb_mountinfo *out);
+/* The last mount that names @source, as a mount of type fuse names its image. */
+int fb_mountinfo_by_source(const char *source, struct fb_mountinfo *out);
 /* The device number and mount id behind an open descriptor, without asking the filesystem anything. */
 int fb_fd_mount(int fd, dev_t *dev, unsigned *mount_id, bool *is_root);
 
@@ -102,7 +104,9 @@ int fb_fd_mount(int fd, dev_t *dev, unsigned *mount_id, bool *is_root);
 
 struct fb_source {
 	char path[PATH_MAX];		/* canonical */
-	const char *name;		/* as the user named it */
+	const char *name;		/* as the user named it; the image, where mount(8) made a loop device of it */
+	char image[PATH_MAX];		/* that image, else "" */
+	uint64_t image_offset;		/* and the offset= that mount(8) took for itself */
 	int fd;				/* for the driver */
 	enum fb_device_kind kind;
 	bool is_block;			/* else a regular file */
@@ -140,6 +144,7 @@ struct fb_loop_info {
 	ino_t ino;
 	dev_t rdev;		/* a block device as backing file: its number, else 0 */
 	uint64_t offset, sizelimit;
+	bool autoclear;		/* goes away with its last user */
 	char backing[PATH_MAX];	/* may be out of date: compare dev and ino */
 };
 

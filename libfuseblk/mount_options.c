@@ -6,6 +6,7 @@
  * know.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -273,6 +274,11 @@ static int parse_number(const char *text, bool with_unit, uint64_t *out)
 	return 0;
 }
 
+int fb_parse_size(const char *text, uint64_t *out)
+{
+	return parse_number(text, true, out);
+}
+
 /* A path of the caller's, made absolute: the driver's working directory is the root. */
 static int parse_path(const char *text, char *out)
 {
@@ -361,8 +367,8 @@ int fb_mount_options_add(struct fb_mount_options *o, const char *text, struct fb
 				       len > 200 ? 200 : (int)len, opt, reason(err));
 	}
 	if (o->offset % 512 || o->sizelimit % 512)
-		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
-			       "offset= and sizelimit= must be multiples of 512 bytes");
+		return fb_fail(report, FB_EXIT_USAGE, -EINVAL, "%s=%" PRIu64 " is not a multiple of 512",
+			       o->offset % 512 ? "offset" : "sizelimit", o->offset % 512 ? o->offset : o->sizelimit);
 	return 0;
 }
 

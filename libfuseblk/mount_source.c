@@ -138,6 +138,21 @@ static int give_up_writing(struct fb_source *src, const char *why, struct fb_rep
 	return 0;
 }
 
+/*
+ * mount(8) itself makes a loop device where there is offset= or loop, and
+ * hands us that: it will be gone when the user reads a message with its name.
+ */
+static void name_image(struct fb_source *src)
+{
+	struct fb_loop_info info;
+
+	if (!src->is_block || fb_loop_info(src->fd, &info) || !info.autoclear || !info.backing[0])
+		return;
+	snprintf(src->image, sizeof(src->image), "%s", info.backing);
+	src->image_offset = info.offset;
+	src->name = src->image;
+}
+
 static int block_geometry(struct fb_source *src, struct fb_report *report)
 {
 	int read_only = 0, sector = 512;
@@ -162,18 +177,40 @@ static int geometry(struct fb_source *src, const struct stat *st, struct fb_repo
 	return give_up_writing(src, "is a gzip image, which can only be read", report);
 }
 
+static int past_the_end(const struct fb_source *src, uint64_t offset, uint64_t size, struct fb_report *report)
+{
+	return fb_fail(report, FB_EXIT_USAGE, -EINVAL, "%s: offset=%" PRIu64 " is past its end (%" PRIu64 " bytes)",
+		       src->name, offset, size);
+}
+
+/* What mount(8) made a loop device of without a look. */
+static int check_image(const struct fb_source *src, struct fb_report *report)
+{
+	struct stat st;
+
+	if (src->image_offset % 512)
+		return fb_fail(report, FB_EXIT_USAGE, -EINVAL, "%s: offset=%" PRIu64 " is not a multiple of 512",
+			       src->name, src->image_offset);
+	if (src->image_offset && stat(src->image, &st) == 0 && S_ISREG(st.st_mode) &&
+	    src->image_offset >= (uint64_t)st.st_size)
+		return past_the_end(src, src->image_offset, (uint64_t)st.st_size, report);
+	return 0;
+}
+
 /* offset= and sizelimit= against the size; a limit past the end is the end. */
 static int check_range(struct fb_source *src, struct fb_report *report)
 {
+	int err = check_image(src, report);
+
+	if (err)
+		return err;
 	if (src->kind == FB_DEVICE_GZIP)	/* how long it is, the driver finds out */
 		return src->offset % src->sector ? fb_fail(report, FB_EXIT_USAGE, -EINVAL,
 			"%s: offset=%" PRIu64 " is not a multiple of 512", src->name, src->offset) : 0;
 	if (src->device_size == 0)
 		return fb_fail(report, FB_EXIT_FAIL, -EINVAL, "%s: it is empty (0 bytes)", src->name);
 	if (src->offset >= src->device_size)
-		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
-			       "%s: offset=%" PRIu64 " is past its end (%" PRIu64 " bytes)", src->name,
-			       src->offset, src->device_size);
+		return past_the_end(src, src->offset, src->device_size, report);
 	if (src->offset % src->sector)
 		return fb_fail(report, FB_EXIT_USAGE, -EINVAL,
 			       "%s: offset=%" PRIu64 " is not a multiple of its sector size (%u bytes)",
@@ -210,6 +247,8 @@ static int open_and_measure(struct fb_source *src, struct fb_report *report)
 		err = fb_fail_errno(report, FB_EXIT_FAIL, -errno, "%s", src->name);
 	if (!err)
 		err = check_type(src, &st, report);
+	if (!err)
+		name_image(src);
 	if (!err)
 		err = geometry(src, &st, report);
 	return err;
@@ -307,11 +346,26 @@ static const struct fb_probe_partition *find_number(const struct fb_probe_result
 	return NULL;
 }
 
+static int no_table(const struct fb_source *src, uint64_t number, const struct fb_probe_result *result,
+		    struct fb_report *report)
+{
+	uint64_t offset = src->image_offset ? src->image_offset : src->offset;
+	char found[1024];
+
+	fb_probe_explain(result, src->name, found, sizeof(found));
+	if (offset)
+		return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
+			       "partition=%" PRIu64 " with offset=%" PRIu64 ": there is no partition table at that offset; leave out one of the two: %s",
+			       number, offset, found);
+	return fb_fail(report, FB_EXIT_FAIL, -ENOENT, "partition=%" PRIu64 ": no partition table found: %s",
+		       number, found);
+}
+
 int fb_source_partition(struct fb_source *src, uint64_t number, struct fb_report *report)
 {
 	static struct fb_probe_result result;
 	const struct fb_probe_partition *part;
-	char path[PATH_MAX], found[1024];
+	char path[PATH_MAX];
 	int err;
 
 	err = fb_probe(src->fd, src->offset, src->size, PARTITION_TIMEOUT_MS, &result);
@@ -322,11 +376,8 @@ int fb_source_partition(struct fb_source *src, uint64_t number, struct fb_report
 		return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
 			       "%s: there is no partition %" PRIu64 "; \"fuseblk probe %s\" lists them", src->name,
 			       number, src->name);
-	if (!part) {
-		fb_probe_explain(&result, src->name, found, sizeof(found));
-		return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
-			       "partition=%" PRIu64 ": no partition table found: %s", number, found);
-	}
+	if (!part)
+		return no_table(src, number, &result, report);
 	if (src->is_block && find_kernel_partition(src->rdev, part, path))
 		return switch_to(src, path, report);
 	src->offset = part->offset;

@@ -73,7 +73,8 @@ static bool parse_line(char *line, struct fb_mountinfo *out)
 	return true;
 }
 
-static int find(bool by_id, dev_t dev, unsigned id, struct fb_mountinfo *out)
+/* By source where that is given, else by id where that is not 0, else by device number. */
+static int find(const char *source, unsigned id, dev_t dev, struct fb_mountinfo *out)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	struct fb_mountinfo one;
@@ -86,7 +87,7 @@ static int find(bool by_id, dev_t dev, unsigned id, struct fb_mountinfo *out)
 	while (getline(&line, &size, f) > 0) {
 		if (!parse_line(line, &one))
 			continue;
-		if (by_id ? one.id == id : one.dev == dev) {
+		if (source ? strcmp(one.source, source) == 0 : id ? one.id == id : one.dev == dev) {
 			*out = one;
 			err = 0;
 		}
@@ -98,12 +99,17 @@ static int find(bool by_id, dev_t dev, unsigned id, struct fb_mountinfo *out)
 
 int fb_mountinfo_by_dev(dev_t dev, struct fb_mountinfo *out)
 {
-	return find(false, dev, 0, out);
+	return find(NULL, 0, dev, out);
 }
 
 int fb_mountinfo_by_id(unsigned id, struct fb_mountinfo *out)
 {
-	return find(true, 0, id, out);
+	return find(NULL, id, 0, out);
+}
+
+int fb_mountinfo_by_source(const char *source, struct fb_mountinfo *out)
+{
+	return find(source, 0, 0, out);
 }
 
 int fb_fd_mount(int fd, dev_t *dev, unsigned *mount_id, bool *is_root)

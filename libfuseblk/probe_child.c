@@ -292,12 +292,12 @@ static void look_at_bytes(int fd, uint64_t offset, uint64_t size, struct fb_prob
 	blkid_free_probe(pr);
 }
 
-/* The part of a gzip image from @offset on that a probe looks at, at its place in a file in memory. Returns a descriptor or a negative errno. */
-static int inflate_part(int fd, uint64_t offset)
+/* The part of a gzip image from @offset on that a probe looks at, at its place in a file in memory; @broken: not all that should be there could be had. Returns a descriptor or a negative errno. */
+static int inflate_part(int fd, uint64_t offset, bool *broken)
 {
 	static char piece[GZIP_PIECE];
 	off_t place = lseek(fd, 0, SEEK_CUR);
-	int copy = dup(fd), mem = -1, n = 0, err = -EUCLEAN;
+	int copy = dup(fd), mem = -1, n = 0, end = Z_OK, err = -EUCLEAN;
 	uint64_t done = 0;
 	gzFile gz;
 
@@ -312,8 +312,12 @@ static int inflate_part(int fd, uint64_t offset)
 			goto close_all;
 		done += (unsigned)n;
 	}
+	gzerror(gz, &end);
+	*broken = n < 0 || end != Z_OK;
 	if (done && !ftruncate(mem, GZIP_SIZE))
 		err = 0;
+	else if (!done && !*broken)
+		err = offset ? -ERANGE : -ENODATA;
 close_all:
 	if (gz)
 		gzclose_r(gz);
@@ -327,6 +331,7 @@ close_all:
 
 void fb_probe_look(int fd, uint64_t offset, uint64_t size, struct fb_probe_result *out)
 {
+	bool broken = false;
 	int head;
 
 	memset(out, 0, sizeof(*out));
@@ -334,7 +339,7 @@ void fb_probe_look(int fd, uint64_t offset, uint64_t size, struct fb_probe_resul
 		look_at_bytes(fd, offset, size, out);
 		return;
 	}
-	head = inflate_part(fd, offset);
+	head = inflate_part(fd, offset, &broken);
 	if (head < 0) {
 		out->kind = FB_PROBE_ERROR;
 		out->error = head;
@@ -342,6 +347,10 @@ void fb_probe_look(int fd, uint64_t offset, uint64_t size, struct fb_probe_resul
 	}
 	look_at_bytes(head, offset, size, out);
 	close(head);
+	if (broken && out->kind == FB_PROBE_UNKNOWN) {
+		out->kind = FB_PROBE_ERROR;
+		out->error = -EUCLEAN;
+	}
 }
 
 /* ------------------------------------------------------------------ */

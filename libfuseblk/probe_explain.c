@@ -3,6 +3,7 @@
  * probe_explain.c: the probe's answer for people: what was found, and what
  * to do next.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,6 +72,26 @@ static void add_partitions(struct text *t, const struct fb_probe_result *r)
 	}
 }
 
+/* Errors that the probe has a meaning of its own for. */
+static const struct { int err; const char *text; } errors[] = {
+	{ -EUCLEAN, "cannot be probed: the gzip image is damaged or cut short; \"gzip -t\" checks it" },
+	{ -ERANGE, "the offset is past its end" },
+	{ -ENODATA, "it is empty (0 bytes)" },
+};
+
+static void add_error(struct text *t, int err)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i].err == err) {
+			add(t, "%s", errors[i].text);
+			return;
+		}
+	}
+	add(t, "cannot be probed: %s", strerror(-err));
+}
+
 void fb_probe_explain(const struct fb_probe_result *r, const char *source, char *text, unsigned size)
 {
 	struct text t = { text, size, 0 };
@@ -81,7 +102,7 @@ void fb_probe_explain(const struct fb_probe_result *r, const char *source, char 
 		add_filesystem(&t, r);
 		break;
 	case FB_PROBE_ERROR:
-		add(&t, "cannot be probed: %s", strerror(-r->error));
+		add_error(&t, r->error);
 		break;
 	case FB_PROBE_UNKNOWN:
 		add(&t, "no known filesystem on it; if there is one, name it with -t fuseblk.TYPE");
@@ -99,7 +120,7 @@ void fb_probe_explain(const struct fb_probe_result *r, const char *source, char 
 		add(&t, "a RAID member (%s); assemble the array first (mdadm --assemble) and mount that", r->type);
 		break;
 	case FB_PROBE_SWAP:
-		add(&t, "swap space (%s), not a filesystem", r->type);
+		add(&t, "swap space (%s), not a filesystem; \"swapon\" uses it, \"mkfs\" replaces it by a filesystem", r->type);
 		break;
 	case FB_PROBE_TIMEOUT:
 		add(&t, "the probe took too long: the device does not answer or its contents mislead; name the filesystem with -t fuseblk.TYPE");

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "device.h"
 #include "mount.h"
 #include "probe.h"
 
@@ -165,6 +166,7 @@ static void probe_source(const char *source, uint64_t offset, uint64_t size, str
 {
 	struct stat st;
 	int fd, err;
+	off_t end;
 
 	/* Opening a FIFO would wait. */
 	if (stat(source, &st)) {
@@ -180,19 +182,28 @@ static void probe_source(const char *source, uint64_t offset, uint64_t size, str
 		set_error(r, -errno);
 		return;
 	}
-	err = fb_probe(fd, offset, size, TIMEOUT_MS, r);
+	end = fb_device_is_gzip(fd) ? -1 : lseek(fd, 0, SEEK_END);
+	if (offset && end >= 0 && offset >= (uint64_t)end)
+		err = -ERANGE;
+	else
+		err = fb_probe(fd, offset, size, TIMEOUT_MS, r);
 	if (err)
 		set_error(r, err);
 	close(fd);
 }
 
-static bool parse_bytes(const char *text, uint64_t *out)
+/* Says on standard error what is wrong with it. */
+static bool parse_bytes(const char *option, const char *text, uint64_t min, uint64_t *out)
 {
-	char *end;
+	bool good = fb_parse_size(text, out) == 0;
 
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return *text >= '0' && *text <= '9' && !*end && !errno;
+	if (!good)
+		fprintf(stderr, "fuseblk probe: --%s=%s: not a number of bytes, with K, M, G or T behind it if need be\n",
+			option, text);
+	else if (*out < min)
+		fprintf(stderr, "fuseblk probe: --%s=%s: at least %" PRIu64 "; leave it out for all there is\n", option,
+			text, min);
+	return good && *out >= min;
 }
 
 static int run_probe(int argc, char **argv)
@@ -209,11 +220,14 @@ static int run_probe(int argc, char **argv)
 	bool json = false;
 	int c;
 
+	argv[0] = (char *)"fuseblk probe";	/* for what getopt says */
 	while ((c = getopt_long(argc, argv, "jo:s:", longs, NULL)) != -1) {
 		if (c == 'j')
 			json = true;
-		else if ((c != 'o' || !parse_bytes(optarg, &offset)) && (c != 's' || !parse_bytes(optarg, &size)))
+		else if (c != 'o' && c != 's')
 			return usage_error();
+		else if (!parse_bytes(c == 'o' ? "offset" : "size", optarg, c == 's', c == 'o' ? &offset : &size))
+			return EXIT_USAGE;
 	}
 	if (argc - optind != 1)
 		return usage_error();
