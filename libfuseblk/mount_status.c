@@ -55,6 +55,19 @@ static int find_directory_mount(const char *where, int fd, dev_t *dev, struct fb
 		       where, mi.target, mi.type);
 }
 
+/* A mount over an image: of its loop device, or of the image itself, as one of a gzip image is. */
+static int find_mount_of_file(const char *path, const struct stat *st, dev_t *dev)
+{
+	static struct fb_mountinfo mi;
+
+	if (find_image_mount(st, dev) == 0)
+		return 0;
+	if (fb_mountinfo_by_source(path, &mi) || strncmp(mi.type, "fuse", 4) != 0)
+		return -ENOENT;
+	*dev = mi.dev;
+	return 0;
+}
+
 static int find_dev(const char *where, dev_t *dev, struct fb_report *report)
 {
 	static char path[PATH_MAX];
@@ -76,7 +89,7 @@ static int find_dev(const char *where, dev_t *dev, struct fb_report *report)
 		*dev = st.st_rdev;
 		return 0;
 	}
-	if (find_image_mount(&st, dev) == 0)
+	if (find_mount_of_file(path, &st, dev) == 0)
 		return 0;
 	return fb_fail(report, FB_EXIT_FAIL, -ENOENT,
 		       "%s: no mount of it was found; name the directory it is mounted on", where);

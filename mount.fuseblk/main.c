@@ -17,13 +17,15 @@
 
 static const char usage_text[] =
 	"usage: mount.fuseblk SOURCE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE[.SUBTYPE]]\n"
-	"SOURCE: a block device, an image file, UUID=, LABEL=, PARTUUID= or PARTLABEL=\n"
+	"SOURCE: a block device, an image file (also compressed with gzip: read-only),\n"
+	"        UUID=, LABEL=, PARTUUID= or PARTLABEL=\n"
 	"  -o OPTIONS  mount options, comma-separated; see mount.fuseblk(8)\n"
 	"  -t TYPE     fuseblk, or fuseblk.DRIVER to choose the driver\n"
 	"  -s          ignore unknown options    -f  do everything but mount\n"
 	"  -v          say what is done          -n  accepted, no effect\n"
 	"  -N NS       mount in this mount namespace (a file or a process id)\n"
-	"  -h, --help  this text                 -V, --version\n";
+	"  -h, --help  this text                 -V, --version\n"
+	"In /etc/fstab:  SOURCE  DIR  fuseblk  defaults,nofail  0  0\n";
 
 /* Descriptors 0 to 2 must not become a device's. */
 static bool fill_standard_fds(void)

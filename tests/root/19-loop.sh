@@ -57,6 +57,7 @@ import random
 fd = os.open('$MNT/noise', os.O_RDONLY)
 for i in range(60): os.pread(fd, 4096, random.randrange(20 << 20))"
 refuse "remount rw of it" mount -o remount,rw "$MNT"
+check "status by the image's name" fuseblk status "$T/z.img.gz"
 check "remount ro of it finds our helper" mount -o remount,ro,noatime "$MNT"
 same "the remount took effect" 1 "$(findmnt -n -o OPTIONS -M "$MNT" | grep -cw noatime)"
 un
