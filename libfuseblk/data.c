@@ -252,7 +252,7 @@ int fb_data_modified(struct fuseblk_node *node, uint32_t flags, const struct fus
 		attr.mode = mode;
 		valid |= FUSEBLK_SET_MODE | FUSEBLK_SET_CTIME;
 	}
-	if (!(flags & FB_WRITE_CACHED))
+	if (!(flags & (FB_WRITE_CACHED | FB_WRITE_KEEP_TIMES)))
 		valid |= FUSEBLK_SET_MTIME | FUSEBLK_SET_CTIME;
 	clock_gettime(CLOCK_REALTIME, &attr.mtime);
 	attr.ctime = attr.mtime;

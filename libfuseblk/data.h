@@ -20,6 +20,7 @@ uint32_t fb_mode_without_setid(uint32_t mode, bool in_group);
 /* @flags */
 #define FB_WRITE_CACHED		0x1u	/* from the writeback cache: keep times, size only grows, no caller */
 #define FB_WRITE_KILL_PRIV	0x2u	/* clear set-id bits first */
+#define FB_WRITE_KEEP_TIMES	0x4u	/* the kernel has changed the times already and will send them */
 ssize_t fb_data_write(struct fuseblk_node *node, const void *buf, size_t len,
 		      uint64_t off, uint32_t flags, const struct fuseblk_caller *who);
 /* Set the size (truncate or extend with a hole), zeroing the tail. Node locked X, inside a change: a step of SETATTR. */

@@ -18,6 +18,12 @@
 
 struct range { uint64_t off, end; };
 
+/* Before FALLOCATE and COPY_FILE_RANGE a kernel with a writeback cache sets the times itself. */
+static uint32_t kept_times(const struct fuseblk_node *node)
+{
+	return node->vol->kernel_times ? FB_WRITE_KEEP_TIMES : 0;
+}
+
 /* Zero [off, end) on the device where it is mapped or inline; whole blocks are not the usual case. */
 static int zero_mapped(struct fuseblk_node *node, uint64_t off, uint64_t end)
 {
@@ -114,7 +120,7 @@ static int fallocate_locked(struct fuseblk_node *node, uint32_t mode, struct ran
 	int err = fb_data_size(node, &old);
 
 	if (!err)
-		err = fb_data_modified(node, 0, who);
+		err = fb_data_modified(node, kept_times(node), who);
 	if (err)
 		return err;
 	size = !(mode & FALLOC_FL_KEEP_SIZE) && r.end > old ? r.end : old;
@@ -263,7 +269,7 @@ ssize_t fb_data_copy(struct fuseblk_node *from, uint64_t off_from, struct fusebl
 		if (n == 0)
 			break;
 		if (n > 0)
-			n = fb_data_write(to, buf, (size_t)n, off_to + done, 0, who);
+			n = fb_data_write(to, buf, (size_t)n, off_to + done, kept_times(to), who);
 		if (n > 0)
 			done += (uint64_t)n;
 	}

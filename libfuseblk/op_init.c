@@ -72,6 +72,7 @@ int fb_op_init(struct fb_request *req)
 	req->out.max_background = BACKGROUND;
 	req->out.congestion_threshold = BACKGROUND * 3 / 4;
 	fb_volume_set_interval(req->vol, req->in.init.minor >= MINOR_SYNCFS);
+	req->vol->kernel_times = proto->flags & FUSE_WRITEBACK_CACHE;
 	s->proto = *proto;
 	return 0;
 }

@@ -42,7 +42,11 @@ int fb_op_syncfs(struct fb_request *req)
 
 	if (err || (atomic_load(&vol->read_only) && !vol->started))
 		return err;
-	return fb_commit(vol->cache);
+	err = fb_commit(vol->cache);
+	/* What that commit freed is marked free now: once more, so that a crash does not leak it. */
+	if (!err && fb_cache_is_dirty(vol->cache))
+		err = fb_commit(vol->cache);
+	return err;
 }
 
 int fb_op_forget(struct fb_request *req)

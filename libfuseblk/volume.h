@@ -58,6 +58,7 @@ struct fuseblk_volume {
 	unsigned commit_ms;		/* the committer's period; set by fb_volume_set_interval() */
 	enum fuseblk_errors errors;
 	bool discard;
+	bool kernel_times;		/* the writeback cache is in force: the kernel keeps the times of files it writes; set by INIT */
 	bool started;			/* ->start done, ->stop owed */
 	_Atomic unsigned corruption_logged;	/* messages so far */
 	pthread_mutex_t state_lock;	/* start, stop, remount: one at a time */
