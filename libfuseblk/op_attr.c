@@ -29,13 +29,19 @@ int fb_op_statx(struct fb_request *req)
 	return fb_op_getattr(req);
 }
 
-/* chown(-1, -1) arrives without an owner, with nothing but perhaps the change time. */
-static bool is_owner_change(uint32_t valid)
+/*
+ * chown(-1, -1) arrives with nothing, but for regular files with the change
+ * time.  With nothing at all come, for these, the kernel's own attempts to
+ * take set-id bits before a write, which takes them itself.
+ */
+static bool is_owner_change(uint32_t valid, uint32_t mode)
 {
 	const uint32_t other = FATTR_MODE | FATTR_SIZE | FATTR_ATIME | FATTR_MTIME | FATTR_ATIME_NOW |
 			       FATTR_MTIME_NOW | FATTR_KILL_SUIDGID;
 
-	return (valid & (FATTR_UID | FATTR_GID)) || !(valid & other);
+	if (valid & (FATTR_UID | FATTR_GID))
+		return true;
+	return !(valid & other) && ((valid & FATTR_CTIME) || !S_ISREG(mode));
 }
 
 /* What ->setattr gets beside the size: @attr has the present state and gets the new one. Returns FUSEBLK_SET_*. */
@@ -68,7 +74,7 @@ static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 		attr->mtime = now;
 		set |= FUSEBLK_SET_MTIME;
 	}
-	if (!set && !is_owner_change(valid) && !(valid & FATTR_KILL_SUIDGID))
+	if (!set && !is_owner_change(valid, attr->mode) && !(valid & FATTR_KILL_SUIDGID))
 		return 0;
 	attr->ctime = valid & FATTR_CTIME ? req->in.setattr.ctime : now;
 	return set | FUSEBLK_SET_CTIME;
@@ -78,7 +84,7 @@ static uint32_t plan(const struct fb_request *req, struct fuseblk_attr *attr)
 static uint32_t plan_kill(const struct fb_request *req, uint32_t set, uint32_t gid, struct fuseblk_attr *attr)
 {
 	uint32_t valid = req->in.setattr.valid, mode;
-	bool owner = is_owner_change(valid);
+	bool owner = is_owner_change(valid, attr->mode);
 
 	if ((valid & FATTR_MODE) || (!owner && !(valid & FATTR_KILL_SUIDGID)))
 		return set;
@@ -87,6 +93,16 @@ static uint32_t plan_kill(const struct fb_request *req, uint32_t set, uint32_t g
 		return set;
 	attr->mode = mode;
 	return set | FUSEBLK_SET_MODE;
+}
+
+/* Bits that go count as a change of the mode; without an owner in it, the kernel has not asked whose file it is. */
+static int permit_kill(const struct fb_request *req, const struct fuseblk_attr *attr)
+{
+	bool named = req->in.setattr.valid & (FATTR_UID | FATTR_GID | FATTR_SIZE);
+
+	if (!named && req->uid != 0 && req->uid != attr->uid)
+		return -EPERM;
+	return fb_permit_setattr(attr, FATTR_MODE);
 }
 
 static int resize(struct fb_request *req, struct fuseblk_node *node, const struct fuseblk_attr *attr)
@@ -116,8 +132,8 @@ static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
 	gid = attr.gid;
 	set = plan(req, &attr);
 	set = plan_kill(req, set, gid, &attr);
-	if (set & FUSEBLK_SET_MODE)
-		err = fb_permit_setattr(&attr, FATTR_MODE);
+	if ((set & FUSEBLK_SET_MODE) && !(valid & FATTR_MODE))
+		err = permit_kill(req, &attr);
 	if (!err && set)
 		err = vol->ops->setattr(vol, node, set, &attr);
 	return err ? err : vol->ops->getattr(vol, node, &req->out.attr);

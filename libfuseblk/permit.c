@@ -86,7 +86,7 @@ int fb_permit_setattr(const struct fuseblk_attr *attr, uint32_t valid)
 	if (what == FATTR_MTIME && (valid & FATTR_CTIME))
 		return 0;
 	if (attr->flags & FUSEBLK_ATTR_IMMUTABLE)
-		return -EPERM;
+		return what || (valid & FATTR_CTIME) ? -EPERM : 0;
 	/* Append-only: touching with the present time is allowed. */
 	if (what & (FATTR_MODE | FATTR_UID | FATTR_GID | FATTR_SIZE))
 		return -EPERM;
