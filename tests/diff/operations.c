@@ -62,28 +62,11 @@ static const char *full(struct side *side, const char *path, char *buf, size_t s
 	return buf;
 }
 
-static void op_create(struct side *side, const struct step *s, struct outcome *out)
+/* Regular files only: differences.md, times of what is written into FIFOs. */
+static void keep_open(struct side *side, const struct step *s, int fd)
 {
-	static const int flags[] = { O_RDWR | O_CREAT, O_RDWR | O_CREAT | O_EXCL, O_WRONLY | O_CREAT | O_TRUNC,
-				     O_RDWR | O_CREAT | O_APPEND };
-	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 4] | O_NOFOLLOW | O_NONBLOCK, s->number[1] & 07777);
-
-	see_result(out, fd < 0 ? -1 : 0);
-	if (fd < 0)
-		return;
-	if (side->files[s->slot] >= 0)
-		close(side->files[s->slot]);
-	side->files[s->slot] = fd;
-	see_stat(out, side->dir, s->path[0]);
-}
-
-static void op_open(struct side *side, const struct step *s, struct outcome *out)
-{
-	static const int flags[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_RDWR | O_APPEND };
-	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 5] | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 
-	see_result(out, fd < 0 ? -1 : 0);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -93,6 +76,26 @@ static void op_open(struct side *side, const struct step *s, struct outcome *out
 	if (side->files[s->slot] >= 0)
 		close(side->files[s->slot]);
 	side->files[s->slot] = fd;
+}
+
+static void op_create(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int flags[] = { O_RDWR | O_CREAT, O_RDWR | O_CREAT | O_EXCL, O_WRONLY | O_CREAT | O_TRUNC,
+				     O_RDWR | O_CREAT | O_APPEND };
+	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 4] | O_NOFOLLOW | O_NONBLOCK, s->number[1] & 07777);
+
+	see_result(out, fd < 0 ? -1 : 0);
+	keep_open(side, s, fd);
+	see_stat(out, side->dir, s->path[0]);
+}
+
+static void op_open(struct side *side, const struct step *s, struct outcome *out)
+{
+	static const int flags[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_RDWR | O_APPEND };
+	int fd = openat(side->dir, s->path[0], flags[s->number[0] % 5] | O_NOFOLLOW | O_NONBLOCK);
+
+	see_result(out, fd < 0 ? -1 : 0);
+	keep_open(side, s, fd);
 }
 
 static void op_close(struct side *side, const struct step *s, struct outcome *out)
@@ -108,11 +111,7 @@ static void op_tmpfile(struct side *side, const struct step *s, struct outcome *
 	int fd = openat(side->dir, s->path[0], O_RDWR | O_TMPFILE, s->number[1] & 0777);
 
 	see_result(out, fd < 0 ? -1 : 0);
-	if (fd < 0)
-		return;
-	if (side->files[s->slot] >= 0)
-		close(side->files[s->slot]);
-	side->files[s->slot] = fd;
+	keep_open(side, s, fd);
 }
 
 static void op_link_open(struct side *side, const struct step *s, struct outcome *out)
