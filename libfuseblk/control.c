@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "proc.h"
 #include "control.h"
 #include "node.h"
 #include "options.h"
@@ -263,7 +264,7 @@ void fb_control_stop(struct fb_control *c)
 
 	if (!c)
 		return;
-	unlink(c->path);
+	fb_proc_unlink_control(c->path);
 	n = write(c->stop, &one, sizeof(one));
 	(void)n;
 	pthread_join(c->thread, NULL);

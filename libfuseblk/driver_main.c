@@ -104,6 +104,7 @@ static int open_volume(struct life *l, char *error, size_t size)
 			 "it is damaged or cut short");
 		return err;
 	}
+	fb_proc_leave_mounts();
 	snprintf(options, sizeof(options), "defaults%s%s%s%s", l->start.options[0] ? "," : "",
 		 l->start.options, l->start.read_only ? ",ro" : "", l->start.sloppy ? ",sloppy" : "");
 	return fb_volume_new(l->driver, dev, l->start.source, options, &l->vol, error, size);

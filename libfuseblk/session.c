@@ -19,6 +19,7 @@
 #include "channel.h"
 #include "interrupt.h"
 #include "op.h"
+#include "proc.h"
 #include "proto.h"
 #include "worker.h"
 #include "workers.h"
@@ -286,7 +287,7 @@ int fb_session_new(const struct fb_session_args *args, struct fb_session **out)
 	}
 	s->vol = args->vol;
 	s->channel = args->channel;
-	s->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->proc = fb_proc_open();
 	s->is_socket = args->flags & FB_SESSION_SOCKET;
 	for (unsigned i = 0; i < args->spare_count; i++) {
 		if (s->spare_count < FB_MAX_WORKERS)
