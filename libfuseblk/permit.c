@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/stat.h>
 #include "op.h"
 
 #define FIXED (FUSEBLK_ATTR_IMMUTABLE | FUSEBLK_ATTR_APPEND)
@@ -85,8 +86,9 @@ int fb_permit_setattr(const struct fuseblk_attr *attr, uint32_t valid)
 		return 0;
 	if (what == FATTR_MTIME && (valid & FATTR_CTIME))
 		return 0;
+	/* chown(-1, -1) too: see is_owner_change() */
 	if (attr->flags & FUSEBLK_ATTR_IMMUTABLE)
-		return what || (valid & FATTR_CTIME) ? -EPERM : 0;
+		return what || (valid & FATTR_CTIME) || !S_ISREG(attr->mode) ? -EPERM : 0;
 	/* Append-only: touching with the present time is allowed. */
 	if (what & (FATTR_MODE | FATTR_UID | FATTR_GID | FATTR_SIZE))
 		return -EPERM;

@@ -52,6 +52,8 @@ static void test_no_owner_drops_setid(void **state)
 	assert_int_equal(fk_setattr(op->fk, op->file, &in, &a), 0);
 	assert_int_equal(a.mode, S_IFREG | 06755);
 	fk_as(op->fk, 0, 0);
+	assert_int_equal(fk_chmod(op->fk, op->link, 0777), 0);
+	assert_int_equal(fk_setattr(op->fk, op->link, &in, &a), 0);
 }
 
 /* Set-gid without the group's right to execute stays for root and for members of the group. */
