@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest as a process: QEMU's command line, waiting, and what came back.
+
+What the task said comes back on a disk of its own, as a tar archive that starts
+with a line only this run knows; the console is for the kernel.
+"""
+import collections
+import io
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tarfile
+import time
+
+RESULT_BYTES = 512 << 20
+NONCE_BYTES = 512
+COMPLAINTS = re.compile(r"WARNING: |BUG: |Oops|general protection|Call Trace|Kernel panic|blocked for more than|"
+                        r"KASAN|UBSAN|possible circular locking|rcu: INFO|unable to handle")
+COMMAND_LINE = ("console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr random.trust_cpu=on tsc=reliable "
+                "no_timer_check rcupdate.rcu_cpu_stall_suppress=1 rdinit=/init")
+
+Result = collections.namedtuple("Result", "console disk nonce")
+
+
+class Trouble(Exception):
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+
+def _disks(a, result):
+    """-device arguments: eight functions to a slot, so that many disks find room, in order."""
+    args = []
+    items = [item.removesuffix(":ro") for item in a.disk] + [result]
+    for n, item in enumerate(items):
+        if not os.path.exists(item):
+            raise Trouble(125, f"{item}: no such image")
+        ro = ",readonly=on" if n < len(a.disk) and a.disk[n].endswith(":ro") else ""
+        name = item.replace(",", ",,")
+        args += ["-drive", f"if=none,id=d{n},format=raw,cache=unsafe,file={name}{ro}",
+                 "-device", f"virtio-blk-pci,drive=d{n},addr={4 + n // 8:#x}.{n % 8},multifunction=on"]
+    return args
+
+
+def _tail(path, lines=15):
+    with open(path, errors="replace", encoding="utf-8") as f:
+        return "".join("  | " + line.rstrip() + "\n" for line in f.readlines()[-lines:])
+
+
+def run(a, vmlinux, initramfs, scratch):
+    """Boot, run the task, power off. Returns a Result; raises Trouble."""
+    console, disk = os.path.join(scratch, "console"), os.path.join(scratch, "result")
+    nonce = secrets.token_hex(16)
+    with open(disk, "wb") as f:
+        f.truncate(RESULT_BYTES)
+    command = ["qemu-system-x86_64", "-M", "q35,i8042=off,smbus=off,sata=off", "-nodefaults", "-no-user-config", "-no-reboot",
+               "-display", "none", "-accel", "tcg,thread=multi", "-m", str(a.memory), "-smp", str(a.cpus),
+               "-serial", "file:" + console, "-kernel", vmlinux, "-initrd", initramfs,
+               "-append", f"{COMMAND_LINE} task.nonce={nonce} task.result={len(a.disk)}"] + _disks(a, disk)
+    start = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+        try:
+            _, errors = qemu.communicate(timeout=a.timeout)
+        except subprocess.TimeoutExpired:
+            qemu.kill()
+            qemu.communicate()
+            raise Trouble(124, f"the guest did not end within {a.timeout:g} s; its console ends:\n{_tail(console)}") from None
+    if a.verbose:
+        print(f"tests/guest/run: guest {time.monotonic() - start:.1f} s", file=sys.stderr)
+    if qemu.returncode:
+        raise Trouble(125, f"qemu ended with {qemu.returncode}: {errors.decode(errors='replace').strip()}")
+    return Result(console, disk, nonce)
+
+
+def _complaints(text):
+    return [line for line in text.splitlines() if COMPLAINTS.search(line)]
+
+
+def bring_back(result, out, kept):
+    """Print what the task printed, unpack /out, look at the kernel's log. Returns the task's status."""
+    with open(result.console, errors="replace", encoding="utf-8") as f:
+        bad = _complaints(f.read())
+    with open(result.disk, "rb") as f:
+        if f.read(NONCE_BYTES).split(b"\n")[0] != result.nonce.encode():
+            raise Trouble(126 if bad else 125, f"the guest ended without a result; its console ({kept}) ends:\n{_tail(result.console)}")
+        archive = tarfile.open(fileobj=io.BufferedReader(f), mode="r|")
+        status = None
+        for member in archive:
+            if not member.isfile():
+                continue
+            name = os.path.normpath(member.name)
+            data = archive.extractfile(member).read()
+            if name == "out/.status":
+                status = int(data)
+            elif name == "out/.stdout":
+                sys.stdout.flush()
+                sys.stdout.buffer.write(data)
+            elif name == "out/dmesg":
+                bad += _complaints(data.decode(errors="replace"))
+            if out and not name.startswith(("/", "..")) and not os.path.basename(name).startswith("."):
+                to = os.path.join(out, os.path.relpath(name, "out"))
+                os.makedirs(os.path.dirname(to), exist_ok=True)
+                with open(to, "wb") as target:
+                    target.write(data)
+    sys.stdout.flush()
+    if bad:
+        raise Trouble(126, "the guest's kernel complained:\n" + "".join(f"  | {line}\n" for line in dict.fromkeys(bad)))
+    if status is None:
+        raise Trouble(125, "the guest told no exit status")
+    return status
