@@ -110,6 +110,7 @@ struct fuseblk_attr {
 struct fuseblk_caller {
 	uint32_t uid, gid, pid;		/* fsuid and fsgid; pid 0: the kernel itself */
 	bool may_use_reserved;		/* filled by the library through ->may_use_reserved */
+	uint64_t *cursor;		/* ioctls on an open directory, with info.dir_cursors: a number of this open's own, 0 until set; else NULL */
 };
 
 /* ------------------------------------------------------------------ */
@@ -153,7 +154,13 @@ struct fuseblk_volume_info {
 	bool read_only;			/* the volume can be read but not written: see read_only_reason */
 	char read_only_reason[160];	/* one line, logged once; "" where the user asked for ro */
 	bool has_acl;			/* POSIX ACL in system.posix_acl_*; the kernel checks them */
-	bool case_insensitive;		/* names other than the stored spelling also match */
+	bool case_insensitive;		/* names other than the stored spelling also match: see FUSEBLK_RESPELLED */
+	bool dir_cursors;		/* each open of a directory has a number for ioctls: fuseblk_caller.cursor */
+	bool no_handles;		/* inodes cannot be found by number once forgotten: no NFS export, no open_by_handle_at */
+	bool lazy_start;		/* ->start runs, durably, before the first change of the mount and not when it begins; without one neither does ->stop */
+	bool no_holes;			/* a write that begins beyond the size is preceded by ->truncate to where it begins, which zeroes the gap */
+	bool commit_on_close;		/* a commit starts when a file that was open for writing is closed; nobody waits for it */
+	uint32_t io_size;		/* st_blksize: a power of two; 0: block_size */
 	char label[64];			/* NUL-terminated; may hold any byte */
 	char uuid[40];			/* text form, "" if none */
 };
@@ -192,6 +199,14 @@ struct fuseblk_ioctl {
 	int (*run)(struct fuseblk_volume *vol, struct fuseblk_node *node,
 		   const struct fuseblk_caller *who, const void *in, void *out);
 };
+
+/*
+ * On a volume that is case_insensitive, in place of 0: ->lookup found the name
+ * stored in another spelling than the one given (other case, an alias, dots at
+ * its end); ->create and ->rename stored another spelling than the new name
+ * given.  The kernel is then told not to remember the spelling given.
+ */
+#define FUSEBLK_RESPELLED	1
 
 #define FUSEBLK_RENAME_NOREPLACE 0x1u
 #define FUSEBLK_RENAME_EXCHANGE	 0x2u
@@ -247,13 +262,16 @@ struct fuseblk_operations {
 	int (*readlink)(struct fuseblk_volume *vol, struct fuseblk_node *node,
 			char *buf, size_t size);	/* returns the length */
 
-	/* dir S. -ENOENT if absent. */
+	/* dir S. -ENOENT if absent. Or FUSEBLK_RESPELLED. */
 	int (*lookup)(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 		      const char *name, size_t len, uint64_t *ino);
+	/* dir S. The stored spelling of what @name finds. Returns its length, -ENOENT, -ERANGE. case_insensitive volumes must have it. */
+	int (*spelling)(struct fuseblk_volume *vol, struct fuseblk_node *dir,
+			const char *name, size_t len, char *stored, size_t size);
 	/* dir S. Names from @cookie (0: the start, "." and ".." included) on; see fuseblk_fill_fn. */
 	int (*readdir)(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 		       uint64_t cookie, fuseblk_fill_fn fill, void *ctx);
-	/* dir X, C. Regular file, directory, symlink, device, FIFO or socket, by create->mode. -EEXIST. Updates dir's times and link count. */
+	/* dir X, C. Regular file, directory, symlink, device, FIFO or socket, by create->mode. -EEXIST. Updates dir's times and link count. Or FUSEBLK_RESPELLED. */
 	int (*create)(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 		      const char *name, size_t len,
 		      const struct fuseblk_create *what,
@@ -276,6 +294,8 @@ struct fuseblk_operations {
 	 * the new name is free.  Loops (a directory into itself) are the
 	 * kernel's check; types (dir over file ...) and ENOTEMPTY are the
 	 * driver's.  WHITEOUT leaves a char device 0:0 under the old name.
+	 * Where @newname finds @node itself in another spelling (or under an
+	 * alias), @target is NULL: the spelling changes.  Or FUSEBLK_RESPELLED.
 	 */
 	int (*rename)(struct fuseblk_volume *vol,
 		      struct fuseblk_node *dir, const char *name, size_t len,
@@ -516,6 +536,12 @@ typedef void (*fuseblk_fixup_fn)(struct fuseblk_volume *vol, uint64_t block,
 				 uint64_t marks, uint64_t tag, uint8_t *image);
 /* @tag is handed to @fixup (an inode number, say). */
 FUSEBLK_API void fuseblk_buf_set_fixup(struct fuseblk_buf *buf, fuseblk_fixup_fn fixup, uint64_t tag);
+/*
+ * Each image of this block is, in the same phase, also written at blocks
+ * block + k * @distance, k = 1 to @copies (tables kept more than once).  Set
+ * again after each get; @copies 0: none.
+ */
+FUSEBLK_API void fuseblk_buf_set_mirror(struct fuseblk_buf *buf, uint64_t distance, unsigned copies);
 /*
  * Block @block was freed in this change: what it holds need not be written
  * any more once the commit that frees it is durable.  Never required for
