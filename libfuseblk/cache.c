@@ -241,6 +241,7 @@ static void restart(struct fb_cache *cache, struct fb_buf *buf)
 	buf->early = NULL;
 	fb_later_fini(&buf->later);
 	buf->fixup = NULL;
+	buf->mirrors = 0;
 	atomic_store(&buf->pub.marks, 0);
 }
 
@@ -417,6 +418,17 @@ void fuseblk_buf_set_fixup(struct fuseblk_buf *pub, fuseblk_fixup_fn fixup, uint
 	pthread_mutex_lock(&shard->lock);
 	buf->fixup = fixup;
 	buf->tag = tag;
+	pthread_mutex_unlock(&shard->lock);
+}
+
+void fuseblk_buf_set_mirror(struct fuseblk_buf *pub, uint64_t distance, unsigned copies)
+{
+	struct fb_buf *buf = impl(pub);
+	struct fb_shard *shard = fb_cache_shard(buf->cache, pub->block);
+
+	pthread_mutex_lock(&shard->lock);
+	buf->mirror_distance = distance;
+	buf->mirrors = copies;
 	pthread_mutex_unlock(&shard->lock);
 }
 

@@ -53,6 +53,8 @@ int fb_change_pause(struct fb_cache *cache);
 int fb_commit(struct fb_cache *cache);
 /* As fb_commit, but if no metadata is dirty only a flush of the device. */
 int fb_commit_data(struct fb_cache *cache);
+/* Have the committer begin one soon; nobody waits. */
+void fb_commit_soon(struct fb_cache *cache);
 bool fb_cache_is_dirty(struct fb_cache *cache);
 /* File data was written: the next commit must flush even if no metadata is dirty. */
 void fb_cache_data_written(struct fb_cache *cache);

@@ -53,6 +53,8 @@ struct fb_buf {
 	struct fb_later later;
 	fuseblk_fixup_fn fixup;
 	uint64_t tag;
+	uint64_t mirror_distance;	/* blocks */
+	unsigned mirrors;
 };
 
 struct fb_shard {

@@ -29,6 +29,8 @@ struct frozen {
 	bool fresh_dirty;
 	fuseblk_fixup_fn fixup;
 	uint64_t tag, marks;
+	uint64_t mirror_distance;
+	unsigned mirrors;
 };
 
 struct batch {
@@ -36,6 +38,7 @@ struct batch {
 	struct frozen *items;
 	size_t count;
 	uint64_t phases[2];
+	unsigned mirrors;		/* the most that one of them has */
 	bool flush_fresh;		/* file data was written */
 	uint8_t *io;			/* WRITE_BYTES, aligned */
 	uint64_t io_block;
@@ -72,7 +75,10 @@ static void freeze_one(struct batch *batch, struct fb_buf *buf)
 		.buf = buf, .block = buf->pub.block, .image = buf->early, .later = buf->later,
 		.fresh_dirty = buf->fresh_dirty, .fixup = buf->fixup, .tag = buf->tag,
 		.marks = atomic_load(&buf->pub.marks),
+		.mirror_distance = buf->mirror_distance, .mirrors = buf->mirrors,
 	};
+	if (f->mirrors > batch->mirrors)
+		batch->mirrors = f->mirrors;
 	atomic_fetch_sub_explicit(&cache->dirty_bytes,
 				  cache->block_size * (buf->early ? 2u : 1u), memory_order_relaxed);
 	if (!f->image) {
@@ -149,18 +155,20 @@ static int write_out(struct batch *batch)
 	return err;
 }
 
-static int queue_image(struct batch *batch, const struct frozen *f, unsigned phase)
+/* @copy 0: in its place, else the mirror of that number. */
+static int queue_image(struct batch *batch, const struct frozen *f, unsigned phase, unsigned copy)
 {
 	struct fb_cache *cache = batch->cache;
+	uint64_t block = f->block + copy * f->mirror_distance;
 	uint8_t *to;
 	int err;
 
 	if (batch->io_used + cache->block_size > WRITE_BYTES ||
-	    batch->io_block + batch->io_used / cache->block_size != f->block) {
+	    batch->io_block + batch->io_used / cache->block_size != block) {
 		err = write_out(batch);
 		if (err)
 			return err;
-		batch->io_block = f->block;
+		batch->io_block = block;
 	}
 	to = batch->io + batch->io_used;
 	memcpy(to, f->image, cache->block_size);
@@ -173,18 +181,25 @@ static int queue_image(struct batch *batch, const struct frozen *f, unsigned pha
 	return 0;
 }
 
-static int write_phase(struct batch *batch, unsigned phase)
+static int write_copies(struct batch *batch, unsigned phase, unsigned copy)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < batch->count; i++) {
 		const struct frozen *f = &batch->items[i];
 
-		if (phase ? fb_later_has(&f->later, phase) : f->fresh_dirty)
-			err = queue_image(batch, f, phase);
+		if (copy <= f->mirrors && (phase ? fb_later_has(&f->later, phase) : f->fresh_dirty))
+			err = queue_image(batch, f, phase, copy);
 	}
-	if (!err)
-		err = write_out(batch);
+	return err ? err : write_out(batch);
+}
+
+static int write_phase(struct batch *batch, unsigned phase)
+{
+	int err = 0;
+
+	for (unsigned copy = 0; !err && copy <= batch->mirrors; copy++)
+		err = write_copies(batch, phase, copy);
 	if (err)
 		return err;
 	atomic_fetch_add_explicit(&batch->cache->flushes, 1, memory_order_relaxed);
@@ -422,6 +437,16 @@ void fb_cache_freed(struct fb_cache *cache, uint64_t off, uint64_t len)
 	}
 	cache->freed[cache->freed_count++] = (struct fb_freed_range){ off, len };
 unlock:
+	pthread_mutex_unlock(&cache->lock);
+}
+
+void fb_commit_soon(struct fb_cache *cache)
+{
+	pthread_mutex_lock(&cache->lock);
+	if (cache->committer_runs && !cache->kick) {
+		cache->kick = true;
+		pthread_cond_signal(&cache->wake);
+	}
 	pthread_mutex_unlock(&cache->lock);
 }
 

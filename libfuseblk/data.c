@@ -275,6 +275,20 @@ int fb_data_kill_capability(struct fuseblk_node *node)
 	return 0;
 }
 
+/* The file ends before @off, where a write begins. */
+static int reach(struct write_job *job, uint64_t off)
+{
+	struct fuseblk_volume *vol = job->node->vol;
+	int err;
+
+	if (!vol->info.no_holes)
+		return fb_data_clear_tail(job->node, job->old_size);
+	err = vol->ops->truncate(vol, job->node, off);
+	if (!err)
+		job->old_size = off;
+	return err;
+}
+
 static int write_locked(struct write_job *job, const void *buf, size_t len, uint64_t off,
 			uint32_t flags, uint64_t *done)
 {
@@ -283,7 +297,7 @@ static int write_locked(struct write_job *job, const void *buf, size_t len, uint
 	if (!err)
 		err = fb_data_size(job->node, &job->old_size);
 	if (!err && off > job->old_size)
-		err = fb_data_clear_tail(job->node, job->old_size);
+		err = reach(job, off);
 	if (!err)
 		err = write_extents(job, buf, len, off, done);
 	return err;

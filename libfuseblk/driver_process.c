@@ -58,6 +58,8 @@ static bool is_type_name(const char *type)
 static const struct { const char *type, *driver; } aliases[] = {
 	{ "ext3", "ext2" },
 	{ "ext4", "ext2" },
+	{ "vfat", "fat" },
+	{ "msdos", "fat" },
 };
 
 static const char *alias_of(const char *type)

@@ -96,8 +96,11 @@ int fb_op_open(struct fb_request *req)
 
 int fb_op_release(struct fb_request *req)
 {
-	if (req->in.release.fh & HANDLE_WRITES)
-		fb_node_writer_remove(req->vol, fb_ino_of_nodeid(req->vol, req->nodeid));
+	if (!(req->in.release.fh & HANDLE_WRITES))
+		return 0;
+	fb_node_writer_remove(req->vol, fb_ino_of_nodeid(req->vol, req->nodeid));
+	if (req->vol->info.commit_on_close)
+		fb_commit_soon(req->vol->cache);
 	return 0;
 }
 

@@ -291,29 +291,6 @@ int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 
 /* ---- start and stop ------------------------------------------------- */
 
-int fb_volume_change_begin(struct fuseblk_volume *vol)
-{
-	int err;
-
-	if (atomic_load(&vol->shut_down))
-		return -EIO;
-	if (atomic_load(&vol->read_only))
-		return -EROFS;
-	err = fb_change_begin(vol->cache);
-	if (err)
-		return err;
-	/* Whoever makes the volume read-only waits for changes that got past this. */
-	if (!atomic_load(&vol->read_only))
-		return 0;
-	fb_change_end(vol->cache);
-	return -EROFS;
-}
-
-void fb_volume_change_end(struct fuseblk_volume *vol)
-{
-	fb_change_end(vol->cache);
-}
-
 /* Run @step in changes of its own, committing where it asks for that; then commit. */
 static int run_committed(struct fuseblk_volume *vol, int (*step)(struct fuseblk_volume *vol))
 {
@@ -333,6 +310,47 @@ static int run_committed(struct fuseblk_volume *vol, int (*step)(struct fuseblk_
 		err = -ENOSPC;
 	}
 	return err ? err : fb_commit(vol->cache);
+}
+
+/* The first change of a mount is near: what ->start marks is on the device before it. */
+static int start_now(struct fuseblk_volume *vol)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&vol->state_lock);
+	if (atomic_load(&vol->read_only))
+		err = -EROFS;
+	else if (atomic_load(&vol->start_due))
+		err = run_committed(vol, vol->ops->start);
+	if (!err)
+		atomic_store(&vol->start_due, false);
+	pthread_mutex_unlock(&vol->state_lock);
+	return err;
+}
+
+int fb_volume_change_begin(struct fuseblk_volume *vol)
+{
+	int err;
+
+	if (atomic_load(&vol->shut_down))
+		return -EIO;
+	if (atomic_load(&vol->read_only))
+		return -EROFS;
+	err = atomic_load(&vol->start_due) ? start_now(vol) : 0;
+	if (!err)
+		err = fb_change_begin(vol->cache);
+	if (err)
+		return err;
+	/* Whoever makes the volume read-only waits for changes that got past this. */
+	if (!atomic_load(&vol->read_only))
+		return 0;
+	fb_change_end(vol->cache);
+	return -EROFS;
+}
+
+void fb_volume_change_end(struct fuseblk_volume *vol)
+{
+	fb_change_end(vol->cache);
 }
 
 void fb_volume_set_interval(struct fuseblk_volume *vol, bool syncfs)
@@ -359,7 +377,10 @@ static int start_locked(struct fuseblk_volume *vol)
 	err = fb_committer_start(vol->cache, vol->commit_ms);
 	if (err)
 		return err;
-	err = run_committed(vol, vol->ops->start);
+	if (vol->info.lazy_start)
+		atomic_store(&vol->start_due, true);
+	else
+		err = run_committed(vol, vol->ops->start);
 	if (err) {
 		atomic_store(&vol->read_only, true);
 		fb_committer_stop(vol->cache);
@@ -391,8 +412,9 @@ static int stop_locked(struct fuseblk_volume *vol)
 	atomic_store(&vol->read_only, true);
 	fb_volume_mark_error(vol);
 	err = fb_commit(vol->cache);
-	if (!err && !atomic_load(&vol->corrupted))
+	if (!err && !atomic_load(&vol->corrupted) && !atomic_load(&vol->start_due))
 		err = run_committed(vol, vol->ops->stop);
+	atomic_store(&vol->start_due, false);
 	vol->started = false;
 	fb_committer_stop(vol->cache);
 	return atomic_load(&vol->error) ? atomic_load(&vol->error) : err;

@@ -59,7 +59,8 @@ struct fuseblk_volume {
 	enum fuseblk_errors errors;
 	bool discard;
 	bool kernel_times;		/* the writeback cache is in force: the kernel keeps the times of files it writes; set by INIT */
-	bool started;			/* ->start done, ->stop owed */
+	bool started;			/* read-write: ->start done or due, ->stop owed */
+	_Atomic bool start_due;		/* lazy_start: nothing has been changed yet */
 	_Atomic unsigned corruption_logged;	/* messages so far */
 	pthread_mutex_t state_lock;	/* start, stop, remount: one at a time */
 	char refusal[256];		/* from fuseblk_refuse() */

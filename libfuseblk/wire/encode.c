@@ -17,6 +17,14 @@
 
 #define MIN_BLKSIZE 4096u
 
+/* st_blksize */
+static uint32_t io_size(const struct fuseblk_volume *vol)
+{
+	uint32_t size = vol->info.io_size ? vol->info.io_size : vol->info.block_size;
+
+	return vol->info.io_size || size > MIN_BLKSIZE ? size : MIN_BLKSIZE;
+}
+
 /*
  * Fill @at (zeroed, FB_REPLY_HEAD_MAX - 16 bytes) with the structure of
  * the reply, set *size to its length.  Returns 0 or a negative errno to be
@@ -27,8 +35,6 @@ typedef int (*encode_fn)(const struct fb_request *req, void *at, size_t *size);
 void fb_encode_attr(const struct fuseblk_volume *vol,
 		    const struct fuseblk_attr *attr, struct fuse_attr *out)
 {
-	uint32_t block = vol->info.block_size;
-
 	*out = (struct fuse_attr) {
 		.ino = attr->ino,
 		.size = attr->size,
@@ -44,7 +50,7 @@ void fb_encode_attr(const struct fuseblk_volume *vol,
 		.uid = attr->uid,
 		.gid = attr->gid,
 		.rdev = attr->rdev,
-		.blksize = block > MIN_BLKSIZE ? block : MIN_BLKSIZE,
+		.blksize = io_size(vol),
 	};
 }
 
@@ -125,12 +131,10 @@ static int encode_statx(const struct fb_request *req, void *at, size_t *size)
 	const struct fuseblk_attr *attr = &req->out.attr;
 	struct fuse_statx_out *reply = at;
 	struct fuse_statx *stat = &reply->stat;
-	uint32_t block = req->vol->info.block_size;
-
 	*size = sizeof(*reply);
 	reply->attr_valid = FB_WIRE_VALID;
 	stat->mask = STATX_BASIC_STATS;
-	stat->blksize = block > MIN_BLKSIZE ? block : MIN_BLKSIZE;
+	stat->blksize = io_size(req->vol);
 	stat->nlink = attr->nlink;
 	stat->uid = attr->uid;
 	stat->gid = attr->gid;

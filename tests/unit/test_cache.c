@@ -285,6 +285,41 @@ static void test_fixup_runs_on_every_image(void **state)
 
 static int ran_durable;
 
+/* Every image of every phase goes to the copies too, before the flush that ends the phase. */
+static void test_mirror(void **state)
+{
+	struct rig rig;
+	struct fuseblk_buf *buf;
+
+	(void)state;
+	rig_open(&rig, NULL);
+	assert_int_equal(fb_change_begin(rig.cache), 0);
+	for (uint64_t block = 8; block < 11; block++) {
+		assert_int_equal(fb_buf_get(rig.cache, block, &buf), 0);
+		fuseblk_buf_set_mirror(buf, 10, block == 10 ? 0 : 2);
+		fuseblk_buf_write(buf, 0, 0, "early", 5);
+		fuseblk_buf_write(buf, 7, 8, "late", 4);
+		fuseblk_buf_put(buf);
+	}
+	fb_change_end(rig.cache);
+	assert_int_equal(fb_commit(rig.cache), 0);
+	for (unsigned flushes = 1; flushes <= 2; flushes++) {
+		uint8_t image[BS * BLOCKS] = { 0 };
+
+		replay(&rig, flushes, image);
+		for (unsigned copy = 0; copy <= 2; copy++) {
+			for (unsigned block = 8; block < 11; block++) {
+				const uint8_t *at = image + (block + copy * 10) * BS;
+				bool here = block != 10 || !copy;
+
+				assert_memory_equal(at, here ? "early" : "\0\0\0\0\0", 5);
+				assert_memory_equal(at + 8, here && flushes == 2 ? "late" : "\0\0\0\0", 4);
+			}
+		}
+	}
+	rig_close(&rig);
+}
+
 static void on_durable(void *ctx, uint64_t epoch)
 {
 	struct rig *rig = ctx;
@@ -386,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_failed_write_is_never_forgotten),
 		cmocka_unit_test(test_forgotten_and_invalidated_blocks),
 		cmocka_unit_test(test_fixup_runs_on_every_image),
+		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_durable_hook_may_change),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_bounds_and_memory),

@@ -23,10 +23,12 @@
 struct toy_options {
 	int fail_open, ro, bad_root;
 	char *text;
+	int lazy;
 };
 
 static const struct fuseblk_option toy_options[] = {
 	{ "fail_open", FUSEBLK_OPT_FLAG, offsetof(struct toy_options, fail_open), 1, NULL, 0, "" },
+	{ "lazy", FUSEBLK_OPT_FLAG, offsetof(struct toy_options, lazy), 1, NULL, 0, "" },
 	{ "format_ro", FUSEBLK_OPT_FLAG, offsetof(struct toy_options, ro), 1, NULL, 0, "" },
 	{ "bad_root", FUSEBLK_OPT_FLAG, offsetof(struct toy_options, bad_root), 1, NULL, 0, "" },
 	{ "text", FUSEBLK_OPT_STRING, offsetof(struct toy_options, text), 0, NULL, 0, "" },
@@ -65,6 +67,7 @@ static int toy_open(struct fuseblk_volume *vol, void *options, struct fuseblk_vo
 	info->max_file_size = UINT64_MAX;
 	info->name_max = 255;
 	info->read_only = o->ro;
+	info->lazy_start = o->lazy;
 	if (o->ro)
 		strcpy(info->read_only_reason, "it has feature quota");
 	return fuseblk_set_block_size(vol, 1024);
@@ -243,6 +246,50 @@ static void test_start_fails(void **state)
 	assert_int_equal(calls.stop, 0);
 }
 
+/* Started by the first change, before it, and durably; without one nothing is ever written. */
+static void test_lazy_start(void **state)
+{
+	struct fuseblk_volume *vol;
+
+	(void)state;
+	assert_int_equal(new("lazy", &vol), 0);
+	assert_int_equal(fb_volume_start(vol), 0);
+	assert_int_equal(fb_volume_close(vol), 0);
+	fb_volume_free(vol);
+	assert_int_equal(calls.start + calls.stop, 0);
+
+	assert_int_equal(new("lazy", &vol), 0);
+	assert_int_equal(fb_volume_start(vol), 0);
+	assert_int_equal(fb_device_fault_count(fault, FB_FAULT_WRITE), 0);
+	assert_int_equal(fb_volume_change_begin(vol), 0);
+	assert_int_equal(on_device(1), 0x11);
+	assert_int_equal(fb_device_fault_count(fault, FB_FAULT_FLUSH), 1);
+	fb_volume_change_end(vol);
+	assert_int_equal(fb_volume_change_begin(vol), 0);
+	fb_volume_change_end(vol);
+	assert_int_equal(calls.start, 1);
+	assert_int_equal(fb_volume_stop(vol), 0);
+	assert_int_equal(on_device(1), 0x22);
+	fb_volume_free(vol);
+}
+
+static void test_lazy_start_fails(void **state)
+{
+	struct fuseblk_volume *vol;
+
+	(void)state;
+	assert_int_equal(new("lazy", &vol), 0);
+	assert_int_equal(fb_volume_start(vol), 0);
+	calls.start_error = -EIO;
+	assert_int_equal(fb_volume_change_begin(vol), -EIO);
+	calls.start_error = 0;
+	assert_int_equal(fb_volume_change_begin(vol), 0);
+	fb_volume_change_end(vol);
+	fb_volume_free(vol);
+	assert_int_equal(calls.start, 2);
+	assert_int_equal(calls.stop, 1);
+}
+
 static void damage(struct fuseblk_volume *vol)
 {
 	assert_int_equal(fuseblk_corrupt(vol, 12, "bad %s", "extent"), -EUCLEAN);
@@ -415,7 +462,8 @@ int main(void)
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_damage_remount_ro), cmocka_unit_test(test_damage_continue),
 		cmocka_unit_test(test_damage_panic), cmocka_unit_test(test_write_fails),
-		cmocka_unit_test(test_remount), cmocka_unit_test(test_stop_races),
+		cmocka_unit_test(test_remount), cmocka_unit_test(test_lazy_start),
+		cmocka_unit_test(test_lazy_start_fails), cmocka_unit_test(test_stop_races),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
