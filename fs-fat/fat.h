@@ -87,6 +87,7 @@ struct fat_geometry {
 	uint32_t root_cluster;		/* FAT32 */
 	uint64_t data_start;		/* bytes: cluster 2 */
 	uint64_t fsinfo;		/* bytes, 0: none */
+	uint64_t backup;		/* bytes: FAT32's copy of the boot sector, 0: none */
 	uint64_t volume_size;		/* bytes the boot sector claims */
 	uint32_t tail;			/* byte offset of struct fat_boot_tail in the boot sector */
 	uint32_t serial;
