@@ -28,6 +28,8 @@
 #define E2_REMOVE	127u
 #define E2_MAX_LEVEL	59u
 
+#define E2_ITABLE_WINDOWS 128	/* of 64 KiB: a third of the metadata cache */
+
 #define E2_REFUSED_TEXTS 6
 
 struct e2_options {
@@ -87,7 +89,7 @@ struct e2_super {
 	uint64_t overhead;		/* blocks that statfs does not count, unless minixdf */
 	uint16_t mount_state;		/* s_state when ->start ran */
 	uint16_t resuid, resgid;	/* of the superblock */
-	_Atomic uint64_t itable_window;	/* inode table blocks read ahead last */
+	_Atomic uint64_t itable_windows[E2_ITABLE_WINDOWS];	/* of the inode table, lately looked into: inode.c */
 	uint64_t sb_block;		/* where the superblock in use lies */
 	bool started;			/* ->start has marked the volume */
 	int stop_tries;

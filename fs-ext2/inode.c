@@ -70,19 +70,44 @@ int e2_inode_buf(struct e2_super *sb, uint32_t ino, struct fuseblk_buf **buf, ui
 
 /* ---- load ------------------------------------------------------------------------ */
 
-/* Inodes that are looked at together mostly lie together: read a window of the table at once. */
+/*
+ * Inodes that are looked at together mostly lie together: the second block
+ * wanted from a window of the table brings the whole window, and so does the
+ * first from the window after one that was brought.  Where more windows are
+ * in use than are remembered here, their blocks would push each other out of
+ * the cache, and are read one by one.
+ */
+#define WINDOW_BROUGHT	1ull	/* in an entry, beside the block wanted first */
+
+static bool wants_window(struct e2_super *sb, uint64_t window, uint64_t block, uint64_t span)
+{
+	_Atomic uint64_t *entry = &sb->itable_windows[window % E2_ITABLE_WINDOWS];
+	_Atomic uint64_t *before = &sb->itable_windows[(window - 1) % E2_ITABLE_WINDOWS];
+	uint64_t seen = atomic_load_explicit(entry, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(before, memory_order_relaxed);
+	bool known = seen && (seen >> 1) / span == window;
+	bool follows = (last & WINDOW_BROUGHT) && (last >> 1) / span == window - 1;
+
+	if (known && ((seen & WINDOW_BROUGHT) || seen >> 1 == block))
+		return false;
+	atomic_store_explicit(entry, block << 1 | (known || follows ? WINDOW_BROUGHT : 0), memory_order_relaxed);
+	return known || follows;
+}
+
 static void read_ahead(struct e2_super *sb, uint32_t ino, uint64_t block)
 {
 	const struct e2_group *g = &sb->groups[(ino - 1) / sb->inodes_per_group];
 	uint64_t span = READ_AHEAD_BYTES >> sb->block_bits, first, end;
 
-	if (span < 2)
+	if (span < 2 || !wants_window(sb, block / span, block, span))
 		return;
-	first = g->inode_table + (block - g->inode_table) / span * span;
-	end = g->inode_table + sb->itable_blocks;
-	if (atomic_exchange_explicit(&sb->itable_window, first, memory_order_relaxed) == first)
-		return;
-	fuseblk_buf_prefetch(sb->vol, first, (unsigned)(end - first < span ? end - first : span));
+	first = block / span * span;
+	if (first < g->inode_table)
+		first = g->inode_table;
+	end = block / span * span + span;
+	if (end > g->inode_table + sb->itable_blocks)
+		end = g->inode_table + sb->itable_blocks;
+	fuseblk_buf_prefetch(sb->vol, first, (unsigned)(end - first));
 }
 
 static int read_inode(struct e2_inode *ei, const struct fuseblk_buf *buf)
