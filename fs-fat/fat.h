@@ -112,6 +112,9 @@ struct fat_zone;			/* how local time on the disk relates to UTC */
  * @tz NULL: the kernel's zone (settimeofday), "UTC", or a name of the zone
  * data (with daylight saving); @offset_minutes (time_offset=) when
  * @has_offset, subtracted from local time to get UTC.  Loads files.
+ * A local time that came twice, when clocks were put back, is the first of
+ * the two; one that clocks put forward left out is that much later.
+ * 0, -ENOMEM, or -EINVAL with the reason in @why.
  */
 int fat_zone_open(const char *tz, bool has_offset, int offset_minutes, struct fat_zone **out, char *why, size_t why_size);
 void fat_zone_close(struct fat_zone *zone);
