@@ -4,7 +4,7 @@
  * what came of each, or compare two such traces.  Linked statically, so
  * that it runs in the guest, too (tests/guest).
  *
- * usage: fattrace [-s SEED] [-n COUNT] DIR	random lines
+ * usage: fattrace [-m] [-s SEED] [-n COUNT] DIR	random lines; -m: with names that mtools can hold
  *	  fattrace -f FILE DIR			the lines of FILE; # begins a comment
  *	  fattrace -c [-v] OURS KERNELS		compare two traces
  * Exit status: 0 done or equal, 1 different, 2 trouble.
@@ -20,14 +20,14 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: fattrace [-s SEED] [-n COUNT] [-f FILE] DIR\n       fattrace -c [-v] OURS KERNELS\n");
+	fprintf(stderr, "usage: fattrace [-m] [-s SEED] [-n COUNT] [-f FILE] DIR\n       fattrace -c [-v] OURS KERNELS\n");
 	return 2;
 }
 
-static int run_random(uint64_t seed, unsigned count)
+static int run_random(uint64_t seed, unsigned count, bool modest)
 {
 	static char line[TRACE_LINE_MAX * 4];
-	struct trace_random random = { .state = seed * 2654435761u + 12345 };
+	struct trace_random random = { .state = seed * 2654435761u + 12345, .modest = modest };
 
 	for (unsigned n = 1; n <= count; n++) {
 		trace_random_line(&random, line, sizeof(line));
@@ -65,13 +65,14 @@ int main(int argc, char **argv)
 	unsigned long long seed = 1;
 	unsigned count = 2000;
 	const char *file = NULL;
-	bool compare = false, verbose = false;
+	bool compare = false, verbose = false, modest = false;
 	FILE *f = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "cvs:n:f:")) != -1) {
+	while ((opt = getopt(argc, argv, "cmvs:n:f:")) != -1) {
 		switch (opt) {
 		case 'c': compare = true; break;
+		case 'm': modest = true; break;
 		case 'v': verbose = true; break;
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'n': count = (unsigned)strtoul(optarg, NULL, 0); break;
@@ -88,5 +89,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	umask(022);
-	return file ? run_file(f, file) : run_random(seed, count);
+	return file ? run_file(f, file) : run_random(seed, count, modest);
 }

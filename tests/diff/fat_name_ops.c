@@ -110,6 +110,18 @@ static void op_mknod(const struct trace_words *w)
 	trace_stat(w->word[1]);
 }
 
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n <= 0)
+			return n ? errno : EIO;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 /* fill DIR PREFIX SIZE COUNT: files PREFIX0, PREFIX1... of SIZE bytes until one fails */
 static void op_fill(const struct trace_words *w)
 {
@@ -127,7 +139,8 @@ static void op_fill(const struct trace_words *w)
 			error = errno;
 			break;
 		}
-		if (size && (write(fd, data, size) != (ssize_t)size || fsync(fd)))
+		error = write_all(fd, data, size);
+		if (!error && size && fsync(fd))
 			error = errno;
 		if (close(fd) && !error)
 			error = errno;

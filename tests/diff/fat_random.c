@@ -25,7 +25,7 @@ static const char *const long_names[] = {
 	"123456789.123", "+plus=[x],;.txt", "~tilde~", "%&'()-@^_`{}!#$", "no\\x20short\\x20name\\x20at\\x20all",
 };
 static const char *const odd_names[] = {
-	"bar.txt.", "X..", "trail\\x20", "trail", "\\x20lead", "trail.\\x20.", "...", "x.\\x20", "CON", "nul.txt", "COM1", "AUX.c", "\\x7f",
+	"bar.txt.", "X..", "trail\\x20", "trail", "\\x20lead", "trail.\\x20.", "...", "x.\\x20", "CON", "nul.txt", "COM1", "AUX.c",
 };
 static const char *const forbidden_names[] = {
 	"a:b", "a*b", "a?b", "a<b", "a>b", "a|b", "a\"b", "a\\x5cb", "a\\x01b", "tab\\x09", "\\xff\\xfe", "a\\xc3", "\\xed\\xa0\\x80", "\\xf4\\x90\\x80\\x80", "\\xc0\\xaf",
@@ -34,6 +34,7 @@ static const char *const unicode_names[] = {
 	"gr\\xc3\\xbcn.txt", "\\xc3\\xa9", "\\xe6\\x97\\xa5\\xe6\\x9c\\xac\\xe8\\xaa\\x9e", "\\xf0\\x9f\\x98\\x80.txt",
 	"\\xe2\\x82\\xac\\x20sign", "\\xce\\xa9mega", "e\\xcc\\x81", "\\xef\\xbc\\xa1",
 };
+static const char *const dirs[] = { "dir0", "Sub\\x20Directory", "DIR2", "A\\x20long\\x20directory\\x20name" };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define PICK(r, table) ((table)[roll(r) % COUNT(table)])
@@ -86,18 +87,17 @@ static size_t longest_name(struct trace_random *r, char *name)
 
 static void random_path(struct trace_random *r, char *path, bool directory)
 {
-	static const char *const dirs[] = { "dir0", "Sub\\x20Directory", "DIR2", "A\\x20long\\x20directory\\x20name" };
 	unsigned depth = roll(r) % 10;
 	char *start;
 
-	depth = depth < 4 ? 0 : depth < 8 ? 1 : 2;
+	depth = depth < 5 ? 0 : depth < 9 ? 1 : 2;
 	for (unsigned i = 0; i < depth; i++) {
 		start = path;
 		path += sprintf(path, "%s", PICK(r, dirs));
 		respell(r, start);
 		*path++ = '/';
 	}
-	if (!directory && roll(r) % 60 == 0) {
+	if (!directory && roll(r) % 60 == 0 && !r->modest) {
 		longest_name(r, path);
 		return;
 	}
@@ -133,7 +133,7 @@ static int64_t random_time(struct trace_random *r)
 /* What a line is made of, by letter of its format. */
 static void put_word(struct trace_random *r, char letter, char *out)
 {
-	static const char *const opens[] = { "w", "b", "bc", "bcx", "wct", "wca", "bt", "ba", "", "d", "bc", "bc" };
+	static const char *const opens[] = { "w", "b", "bc", "bcx", "bct", "bca", "bt", "ba", "", "d", "bc", "bc", "bc", "bc" };
 	static const char *const modes[] = { "0644", "0755", "0444", "0555", "0777", "0600", "0", "0200", "01755", "04755" };
 	static const char *const attributes[] = { "0", "1", "0x20", "0x21", "2", "4", "0x26", "0x10", "8", "0x30", "0x40", "0x11" };
 	static const char *const renames[] = { "0", "0", "0", "0", "1", "2", "2", "4" };
@@ -144,7 +144,7 @@ static void put_word(struct trace_random *r, char letter, char *out)
 	switch (letter) {
 	case 'P': random_path(r, out, false); break;
 	case 'D': random_path(r, out, true); break;
-	case 's': sprintf(out, "%u", roll(r) % 6); break;
+	case 's': sprintf(out, "%u", roll(r) % 4); break;
 	case 'f': strcpy(out, PICK(r, opens)); strcat(out, "n"); break;
 	case 'm': strcpy(out, PICK(r, modes)); break;
 	case 'o': sprintf(out, "%llu", (unsigned long long)random_offset(r)); break;
@@ -160,15 +160,25 @@ static void put_word(struct trace_random *r, char letter, char *out)
 }
 
 static const struct { const char *name, *format; unsigned weight; } kinds[] = {
-	{ "open", "sfmP", 24 },	   { "close", "s", 6 },	       { "write", "sol", 22 },	    { "read", "sol", 8 },
+	{ "open", "sfmP", 40 },	   { "close", "s", 3 },	       { "write", "sol", 24 },	    { "read", "sol", 8 },
 	{ "mmap", "sol", 3 },	   { "ftruncate", "so", 7 },   { "truncate", "Po", 5 },	    { "fallocate", "sAol", 6 },
 	{ "fsync", "s", 3 },	   { "fstat", "s", 3 },	       { "mkdir", "Dm", 12 },	    { "mkdir", "Pm", 5 },
-	{ "rmdir", "D", 4 },	   { "rmdir", "P", 4 },	       { "unlink", "P", 10 },	    { "rename", "PPr", 14 },
+	{ "rmdir", "D", 4 },	   { "rmdir", "P", 2 },	       { "unlink", "P", 9 },	    { "rename", "PPr", 14 },
 	{ "rename", "DDr", 4 },	   { "rename", "PDr", 3 },     { "link", "PP", 1 },	    { "symlink", "PP", 1 },
 	{ "mknod", "Pk", 2 },	   { "chmod", "Pm", 6 },       { "chown", "Pii", 3 },	    { "utime", "PTTN", 8 },
 	{ "stat", "P", 10 },	   { "list", "D", 5 },	       { "both", "D", 3 },	    { "attr", "P", 4 },
 	{ "setattr", "Pa", 6 },	   { "access", "Pr", 2 },
 };
+
+/* The first lines make the directories that paths lead through. */
+static bool first_line(unsigned step, char *line, size_t size)
+{
+	if (step <= COUNT(dirs))
+		snprintf(line, size, "mkdir %s 0755", dirs[step - 1]);
+	else if (step <= 2 * COUNT(dirs))
+		snprintf(line, size, "mkdir dir0/%s 0755", dirs[step - 1 - COUNT(dirs)]);
+	return step <= 2 * COUNT(dirs);
+}
 
 void trace_random_line(struct trace_random *r, char *line, size_t size)
 {
@@ -176,7 +186,8 @@ void trace_random_line(struct trace_random *r, char *line, size_t size)
 	unsigned total = 0, pick, k = 0;
 	size_t used;
 
-	r->step++;
+	if (first_line(++r->step, line, size))
+		return;
 	if (r->step % 500 == 0) {
 		snprintf(line, size, "tree .");
 		return;

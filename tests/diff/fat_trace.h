@@ -62,6 +62,7 @@ void trace_time(int64_t seconds);
 struct trace_random {
 	uint64_t state;
 	unsigned step;
+	bool modest;			/* no names that are too long for the host's filesystems */
 };
 void trace_random_line(struct trace_random *random, char *line, size_t size);
 

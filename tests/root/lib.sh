@@ -116,7 +116,7 @@ drivers() { # process ids of drivers
 	for p in /proc/[0-9]*; do
 		exe=$(readlink "$p/exe" 2>/dev/null) || continue
 		case $exe in
-		"${MOUNT_FUSEBLK_BUILD:-/usr/libexec}"/fs-ext2/ext2* | */fuseblk/ext2*) echo "${p#/proc/}" ;;
+		"${MOUNT_FUSEBLK_BUILD:-/usr/libexec}"/fs-*/* | */fuseblk/ext2* | */fuseblk/fat*) echo "${p#/proc/}" ;;
 		esac
 	done
 }
@@ -165,7 +165,7 @@ finish() {
 			head -30 "$T/fsck" | sed 's/^/#   /'
 		fi
 	done
-	bad=$(kernel_log | grep -v fuseblk-test: | grep -E 'WARNING:|BUG:|Oops|general protection|Call Trace|blocked for more than|KASAN|UBSAN|fuseblk.*(segfault|trap)|ext2\[[0-9]+\].*(segfault|trap)')
+	bad=$(kernel_log | grep -v fuseblk-test: | grep -E 'WARNING:|BUG:|Oops|general protection|Call Trace|blocked for more than|KASAN|UBSAN|fuseblk.*(segfault|trap)|(ext2|fat)\[[0-9]+\].*(segfault|trap)')
 	if [ -z "$bad" ]; then ok "kernel log"; else not_ok "kernel log"; echo "$bad" | head | sed 's/^/#   /'; fi
 	rm -rf "$T"
 	exit "$status"

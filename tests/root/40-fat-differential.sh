@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The same operations on FAT under our mount here and under the kernel's vfat in a guest (tests/guest): results,
+# errnos and trees.  Then fsck.fat, and each side reads what the other wrote; mtools reads ours.
+# Volumes of FAT12, FAT16 and FAT32; SEEDS="7 8" OPS=2000 KINDS="fat16" CASES="names" by hand; --all: 20 seeds.
+# FAT_SELF=1: the guest stands in for our mount, which tests the test.
+. "$(dirname "$0")/lib.sh"
+B=${MOUNT_FUSEBLK_BUILD:-$SRC/build}
+FATTRACE=$B/tests/diff/fattrace
+GUEST="$SRC/tests/guest/run --work $B/guest --timeout 280"
+OPTIONS=noatime,uid=0,gid=0,umask=0,utf8,shortname=mixed,codepage=437,iocharset=iso8859-1,tz=UTC
+DISKS_PER_BOOT=40
+SELF=${FAT_SELF:-}
+have_driver() { [ -n "$SELF" ] || { [ -n "${MOUNT_FUSEBLK_BUILD:-}" ] && [ -x "$B/fs-fat/fat" ]; } || [ -x /usr/libexec/fuseblk/fat ]; }
+[ -x "$FATTRACE" ] || { skip "differential" "no $FATTRACE: make"; exit 0; }
+have_driver || { skip "differential" "no driver for FAT"; exit 0; }
+for c in mkfs.fat fsck.fat mcopy; do
+	command -v $c >/dev/null || { skip "differential" "no $c: apt-get install dosfstools mtools"; exit 0; }
+done
+
+# What each kind of volume is made with: its size, mkfs.fat's options.
+declare -A KIND=(
+	[fat12]="15M -F 12 -s 8 -r 64" [fat16]="32M -F 16 -s 1" [fat32]="34M -F 32 -s 1"
+	[fat32-4k]="300M -F 32 -S 4096 -s 1" [small]="4M -F 12" [large]="64M -F 16 -s 4"
+)
+# Where each file of cases runs.
+declare -A CASE=([names]=large [lengths]=large [renames]=large [attributes]=large [data]=large [full]=small [root-full]=fat16)
+
+make_image() { # FILE KIND
+	# shellcheck disable=SC2086
+	set -- "$1" ${KIND[$2]}
+	rm -f "$1"
+	truncate -s "$2" "$1" && mkfs.fat -i 12345678 "${@:3}" "$1" >"$T/mkfs" 2>&1
+}
+
+# The runs: names, and for each what is run on which kind.
+NAMES=() WHAT=() VOLUME=()
+add_run() { NAMES+=("$1") VOLUME+=("$2") WHAT+=("$3"); }
+seeds=${SEEDS:-$([ -n "${TEST_ALL:-}" ] && seq 1 20 || echo 1 2 3)}
+kinds=${KINDS:-fat12 fat16 fat32 $([ -n "${TEST_ALL:-}" ] && echo fat32-4k)}
+for s in $seeds; do for k in $kinds; do add_run "$k-seed-$s" "$k" "seed $s ${OPS:-2000}"; done; done
+for k in $kinds; do add_run "$k-modest" "$k" "seed 1000 ${OPS:-2000} -m"; done
+for c in ${CASES-names lengths renames attributes data full root-full}; do add_run "$c" "${CASE[$c]}" "cases $c"; done
+
+trace() { # DIR WHAT...: the lines of a run, here
+	case $2 in
+	seed) "$FATTRACE" -s "$3" -n "$4" ${5:+"$5"} "$1" ;;
+	cases) "$FATTRACE" -f "$SRC/tests/diff/cases/$3" "$1" ;;
+	look) "$FATTRACE" -f "$SRC/tests/diff/cases/look" "$1" ;;
+	esac
+}
+our_look() { # IMAGE OUT
+	fuse "$1" "$OPTIONS,ro" && trace "$MNT" look >"$2"
+	local status=$?
+	mounted && un
+	return $status
+}
+our_run() { # NAME WHAT
+	local image=$T/$1.ours.img
+	fuse "$image" "$OPTIONS" || return
+	# shellcheck disable=SC2086
+	trace "$MNT" $2 >"$T/$1.ours.trace"
+	un && our_look "$image" "$T/$1.ours.look"
+}
+
+# The name of the n-th disk in the guest.
+disk_name() {
+	local l=abcdefghijklmnopqrstuvwxyz
+	if [ "$1" -lt 26 ]; then echo "vd${l:$1:1}"; else echo "vd${l:$(($1 / 26 - 1)):1}${l:$(($1 % 26)):1}"; fi
+}
+JOBS=() DISKS=()
+job() { # NAME IMAGE WHAT
+	JOBS+=("$1 $(disk_name $((${#DISKS[@]} / 2))) $OPTIONS $3")
+	DISKS+=(--disk "$2")
+}
+boot() {
+	local status
+	[ ${#JOBS[@]} = 0 ] && return
+	# shellcheck disable=SC2086
+	$GUEST --out "$T/guest" "${DISKS[@]}" --file cases="$SRC/tests/diff/cases" --program "bin/fattrace=$FATTRACE" \
+		"$SRC/tests/guest/fat-task" "${JOBS[@]}" >"$T/guest.log" 2>&1
+	status=$?
+	if [ $status = 77 ]; then
+		skip "differential" "$(tail -1 "$T/guest.log")"
+		exit 0
+	fi
+	if [ $status = 0 ]; then ok "guest with ${#JOBS[@]} runs"; else
+		not_ok "guest with ${#JOBS[@]} runs" "status $status"
+		tail -20 "$T/guest.log" | sed 's/^/#   /'
+	fi
+	JOBS=() DISKS=()
+}
+
+compare() { # NAME A B
+	if "$FATTRACE" -c "$2" "$3" >"$T/compare" 2>&1; then ok "$1"; else
+		not_ok "$1" "$(tail -1 "$T/compare")"
+		cut -c1-600 "$T/compare" | head -24 | sed 's/^/#   /'
+	fi
+}
+fsck_fat() { # NAME IMAGE
+	if fsck.fat -n "$2" >"$T/fsck" 2>&1; then ok "$1"; else
+		not_ok "$1"
+		head -20 "$T/fsck" | sed 's/^/#   /'
+	fi
+}
+# Against our mount, where names are not too long for mtools and the host: the bytes of each file, and how many names there are.
+content_of() { (cd "$1" && find . -type f -exec sha256sum {} + | cut -c1-64 | sort; find . | wc -l); }
+mtools_reads() { # NAME IMAGE
+	local ours theirs
+	rm -rf "$T/mtools" && mkdir "$T/mtools"
+	LC_ALL=C.UTF-8 mcopy -i "$2" -s -n -Q '::/*' "$T/mtools" </dev/null >"$T/mcopy" 2>&1
+	theirs=$(content_of "$T/mtools")
+	if [ -n "$SELF" ]; then ours=$theirs; else
+		fuse "$2" "$OPTIONS,ro" || return
+		ours=$(content_of "$MNT")
+		un
+	fi
+	same "$1" "$ours" "$theirs"
+}
+
+for i in "${!NAMES[@]}"; do
+	name=${NAMES[i]}
+	make_image "$T/$name.ours.img" "${VOLUME[i]}" || { not_ok "$name: mkfs.fat" "$(cat "$T/mkfs")"; continue; }
+	cp --sparse=always "$T/$name.ours.img" "$T/$name.kernel.img"
+	if [ -n "$SELF" ]; then
+		job "$name.ours" "$T/$name.ours.img" "${WHAT[i]}"
+	else
+		our_run "$name" "${WHAT[i]}" || { not_ok "$name: our mount"; continue; }
+		job "$name.ours" "$T/$name.ours.img:ro" look
+	fi
+	job "$name.kernel" "$T/$name.kernel.img" "${WHAT[i]}"
+	[ ${#JOBS[@]} -ge $DISKS_PER_BOOT ] && boot
+done
+boot
+
+for name in "${NAMES[@]}"; do
+	[ -n "$SELF" ] && cp "$T/guest/$name.ours.trace" "$T/guest/$name.ours.look" "$T"
+	[ -s "$T/$name.ours.trace" ] && [ -s "$T/guest/$name.kernel.trace" ] || { not_ok "$name" "no trace"; continue; }
+	compare "$name: traces" "$T/$name.ours.trace" "$T/guest/$name.kernel.trace"
+	fsck_fat "$name: fsck.fat of ours" "$T/$name.ours.img"
+	fsck_fat "$name: fsck.fat of the kernel's" "$T/$name.kernel.img"
+	compare "$name: the kernel reads ours" "$T/$name.ours.look" "$T/guest/$name.ours.look"
+	if [ -z "$SELF" ]; then
+		our_look "$T/$name.kernel.img" "$T/$name.kernel.look"
+		compare "$name: we read the kernel's" "$T/$name.kernel.look" "$T/guest/$name.kernel.look"
+	fi
+	case $name in *-seed-* | names | lengths) ;; *) mtools_reads "$name: mtools reads ours" "$T/$name.ours.img" ;; esac
+done
