@@ -330,6 +330,8 @@ void fat_ino_unlink(struct fat_volume *fat, uint64_t ino, const struct fat_held 
 void fat_ino_update(struct fat_volume *fat, uint64_t ino, const struct fat_held *held);	/* of an unlinked one */
 /* Where @ino is: 0 with *pos, or 1 with *held (unlinked), or -ESTALE. */
 int fat_ino_find(struct fat_volume *fat, uint64_t ino, uint64_t *pos, struct fat_held *held);
+/* A node of @ino was loaded, or unloaded: between the two its number stays. */
+void fat_ino_loaded(struct fat_volume *fat, uint64_t ino, bool loaded);
 /* The inode is gone (->free). */
 void fat_ino_drop(struct fat_volume *fat, uint64_t ino);
 /*
