@@ -61,7 +61,10 @@ struct fat_options {
 	int check;			/* 0 relaxed, 1 normal, 2 strict */
 	int errors;			/* enum fuseblk_errors, -1: remount-ro */
 	int nfs;			/* enum fat_nfs */
-	const struct fat_zone *zone;	/* settled */
+	struct fat_zone *zone;		/* settled */
+	struct {			/* as parsed: index of the value's spelling, -1: not given */
+		int utf8, uni_xlate, nonumtail, check, nfs;
+	} given;
 };
 
 extern const struct fuseblk_option fat_option_table[];
@@ -145,7 +148,8 @@ struct fat_volume {
 	pthread_rwlock_t entry_lock;
 	bool was_dirty;			/* found not cleanly unmounted */
 	_Atomic unsigned refused_names;	/* bits of enum fat_name_fault logged already */
-	_Atomic uint64_t cut_epoch, link_epoch;	/* FAT12 only: see table.c */
+	_Atomic bool damaged;		/* corruption was met: the volume is not marked clean */
+	_Atomic uint64_t link_epoch, switch_epoch, cut_epoch;	/* FAT12 only: see table.c */
 };
 
 static inline struct fat_volume *fat_of(const struct fuseblk_volume *vol)
@@ -176,9 +180,9 @@ static inline uint64_t fat_cluster_off(const struct fat_geometry *geo, uint32_t 
 int fat_table_get(struct fat_volume *fat, uint32_t c, uint32_t *value);
 /*
  * Change it, in all copies, in @phase.  Only inside a change.  FAT32: the top
- * four bits stay.  FAT12: entries share bytes, so that CUT and SWITCH changes
- * must not meet LINK changes in one epoch; fat_table_may() says so first.
- * 0 or -EIO (nothing changed).
+ * four bits stay.  FAT12: entries share bytes, so that LINK, SWITCH and CUT
+ * changes must not meet in one epoch; fat_table_may() says so first.
+ * 0 or -EIO (nothing changed), -EINVAL (@c is no cluster).
  */
 int fat_table_set(struct fat_volume *fat, uint32_t c, uint32_t value, enum fat_phase phase);
 /* Before an operation that will set entries in @phase: 0, or -FUSEBLK_EAGAIN_COMMIT (FAT12). Notes the epoch. */
@@ -246,10 +250,12 @@ struct fat_node {
 	/* ordering, all of the epoch they name (docs/DESIGN.md) */
 	uint64_t fresh_epoch;		/* the whole chain was allocated in it */
 	uint64_t lost_epoch;		/* the chain lost a part in it */
+	uint32_t lost_size;		/* the size that its REMOVE phase shows */
 	uint64_t floor_epoch;		/* in it, start and size, times and attributes are written ... */
 	uint8_t floor_phase;		/* ... in no phase below this */
 	/* directories: index.c */
 	struct fat_index *index;
+	struct fat_removed *removed;
 	/* preallocated clusters beyond the size are with inos.c: fat_ino_spare */
 };
 
