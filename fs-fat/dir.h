@@ -64,6 +64,12 @@ int fat_dir_is_empty(struct fuseblk_volume *vol, struct fuseblk_node *dir);
 /* Directories in it, for st_nlink (which is this + 2). */
 int fat_dir_count_dirs(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t *dirs);
 
+/* Slots that a name takes, its short entry included. */
+static inline unsigned fat_name_slots(const struct fat_name *name)
+{
+	return name->is_short ? 1 : 1 + (name->len + FAT_LONG_UNITS - 1) / FAT_LONG_UNITS;
+}
+
 /* ---- add.c ---------------------------------------------------------------------- */
 
 /*
@@ -91,9 +97,18 @@ int fat_dir_shorten(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct
  * the index; its slots stay taken until the epoch is durable.  X, C.
  */
 int fat_dir_take(struct fuseblk_volume *vol, struct fuseblk_node *dir, const struct fat_found *found);
+/* The same in @phase in place of REMOVE: SWITCH, where the name comes back in the same block. */
+int fat_dir_take_in(struct fuseblk_volume *vol, struct fuseblk_node *dir, const struct fat_found *found,
+		    enum fat_phase phase);
 /* The entry at found->slot now has other bytes (rename over it): write de in @phase; the name stays. */
 int fat_dir_replace(struct fuseblk_volume *vol, struct fuseblk_node *dir, const struct fat_found *found,
 		    const struct fat_dirent *de, enum fat_phase phase);
+
+/* ---- namei.c (here): what ->lookup finds; find: bytes of the mount, any error of the name is -ENOENT ---- */
+int fat_dir_find_bytes(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *bytes, size_t len,
+		       struct fat_found *found);
+/* 0, or FUSEBLK_RESPELLED where the name as it is shown is not @bytes. */
+int fat_dir_respelled(struct fat_volume *fat, const struct fat_found *found, const char *bytes, size_t len);
 
 /* ---- namei.c -------------------------------------------------------------------- */
 
