@@ -11,7 +11,7 @@ import subprocess
 import kernel
 
 MODULES = ("virtio_pci", "virtio_blk", "loop", "vfat", "msdos", "nls_ascii", "nls_cp437", "nls_cp850", "nls_cp932",
-           "nls_iso8859_1", "nls_iso8859_15", "nls_utf8", "ext4", "fuse")
+           "nls_iso8859_1", "nls_iso8859_15", "nls_utf8", "crc32c_generic", "ext4", "fuse")
 DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "out", "etc", "lib", "modules", "task", "sbin",
                "usr", "usr/bin", "usr/sbin", "usr/lib", "var", "lib64")
 

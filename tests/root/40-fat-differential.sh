@@ -24,7 +24,7 @@ declare -A KIND=(
 	[fat32-4k]="300M -F 32 -S 4096 -s 1" [small]="4M -F 12" [large]="64M -F 16 -s 4"
 )
 # Where each file of cases runs.
-declare -A CASE=([names]=large [lengths]=large [renames]=large [attributes]=large [data]=large [full]=small [root-full]=fat16)
+declare -A CASE=([names]=large [lengths]=large [renames]=large [spellings]=large [times]=large [attributes]=large [data]=large [full]=small [root-full]=fat16)
 
 make_image() { # FILE KIND
 	# shellcheck disable=SC2086
@@ -40,7 +40,7 @@ seeds=${SEEDS:-$([ -n "${TEST_ALL:-}" ] && seq 1 20 || echo 1 2 3)}
 kinds=${KINDS:-fat12 fat16 fat32 $([ -n "${TEST_ALL:-}" ] && echo fat32-4k)}
 for s in $seeds; do for k in $kinds; do add_run "$k-seed-$s" "$k" "seed $s ${OPS:-2000}"; done; done
 for k in $kinds; do add_run "$k-modest" "$k" "seed 1000 ${OPS:-2000} -m"; done
-for c in ${CASES-names lengths renames attributes data full root-full}; do add_run "$c" "${CASE[$c]}" "cases $c"; done
+for c in ${CASES-names lengths renames spellings times attributes data full root-full}; do add_run "$c" "${CASE[$c]}" "cases $c"; done
 
 trace() { # DIR WHAT...: the lines of a run, here
 	case $2 in
