@@ -247,12 +247,14 @@ struct fat_node {
 	uint8_t btime_cs;
 	struct timespec root_time;	/* root only: times are not stored */
 	bool is_root, is_dir, unlinked;
+	bool is_program;		/* EXE, COM or BAT: for showexec */
 	/* ordering, all of the epoch they name (docs/DESIGN.md) */
 	uint64_t fresh_epoch;		/* the whole chain was allocated in it */
 	uint64_t lost_epoch;		/* the chain lost a part in it */
 	uint32_t lost_size;		/* the size that its REMOVE phase shows */
 	uint64_t floor_epoch;		/* in it, start and size, times and attributes are written ... */
 	uint8_t floor_phase;		/* ... in no phase below this */
+	uint64_t split_epoch;		/* a link in the chain changes in its SWITCH: rename_copy.c */
 	/* directories: index.c */
 	struct fat_index *index;
 	struct fat_removed *removed;
