@@ -13,13 +13,15 @@
 
 #define MOST_TRIES 32
 
-static int find(struct fuseblk_node *dir, const struct fb_name *name, struct fuseblk_node **out)
+static int find(struct fuseblk_node *dir, const struct fb_name *name, struct fuseblk_node **out,
+		bool *respelled)
 {
 	struct fuseblk_volume *vol = dir->vol;
 	uint64_t ino;
 	int err = vol->ops->lookup(vol, dir, name->bytes, name->len, &ino);
 
-	return err ? err : fb_node_get(vol, ino, out);
+	*respelled = err == FUSEBLK_RESPELLED;
+	return err < 0 ? err : fb_node_get(vol, ino, out);
 }
 
 /* What the names lead to now, referenced. */
@@ -31,10 +33,10 @@ static int look(struct fb_names *names, const struct fb_name *name, const struct
 	found[0] = found[1] = NULL;
 	if (names->nodes[FB_DIR]->dead || (newname && names->nodes[FB_NEWDIR]->dead))
 		return -ENOENT;
-	err = find(names->nodes[FB_DIR], name, &found[0]);
+	err = find(names->nodes[FB_DIR], name, &found[0], &names->respelled[0]);
 	if (err || !newname)
 		return err;
-	err = find(names->nodes[FB_NEWDIR], newname, &found[1]);
+	err = find(names->nodes[FB_NEWDIR], newname, &found[1], &names->respelled[1]);
 	if (!err || err == -ENOENT)
 		return 0;
 	fb_node_put(found[0]);

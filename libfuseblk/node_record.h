@@ -13,7 +13,8 @@
 
 struct fb_record {
 	uint64_t ino;
-	uint64_t lookup;
+	uint64_t lookup : 63;
+	uint64_t exact : 1;		/* the kernel may remember a stored spelling of it for long */
 	uint32_t next;			/* index + 1 of the next in the bucket, 0: none */
 	uint16_t flags;
 	uint16_t writers;		/* handles that can write; UINT16_MAX: so many that they are not counted any more */

@@ -80,6 +80,7 @@ void fb_req_caller(const struct fb_request *req, struct fuseblk_caller *who)
 	who->uid = req->uid;
 	who->gid = req->gid;
 	who->pid = req->pid;
+	who->cursor = NULL;
 	who->may_use_reserved = may_use_reserved(req->vol, req->uid, req->gid);
 }
 
@@ -93,6 +94,7 @@ int fb_req_owner(struct fuseblk_node *node, struct fuseblk_caller *who)
 	who->uid = attr.uid;
 	who->gid = attr.gid;
 	who->pid = 0;
+	who->cursor = NULL;
 	who->may_use_reserved = may_use_reserved(node->vol, attr.uid, attr.gid);
 	return 0;
 }

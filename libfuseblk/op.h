@@ -115,6 +115,7 @@ int fb_truncate_open(struct fb_request *req, struct fuseblk_node *node, bool kil
 /* One or two directories and what two names in them lead to, all locked exclusively. */
 struct fb_names {
 	struct fuseblk_node *nodes[4];	/* dir, newdir, node, target; the last two referenced here, target may be NULL */
+	bool respelled[2];		/* name, newname: is stored in another spelling */
 };
 enum { FB_DIR, FB_NEWDIR, FB_NODE, FB_TARGET };
 /*

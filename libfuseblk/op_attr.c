@@ -11,6 +11,7 @@
 #include "data.h"
 #include "op.h"
 #include "proto.h"
+#include "spelling.h"
 
 int fb_op_getattr(struct fb_request *req)
 {
@@ -19,7 +20,9 @@ int fb_op_getattr(struct fb_request *req)
 
 	if (err)
 		return err;
-	err = fb_node_getattr(node, &req->out.attr);
+	err = fb_stale_check(req, node->ino);
+	if (!err)
+		err = fb_node_getattr(node, &req->out.attr);
 	fb_node_put(node);
 	return err;
 }

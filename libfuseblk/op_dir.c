@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "op.h"
+#include "spelling.h"
+#include "worker.h"
 
 #define MOST_BYTES	(64u << 10)	/* of one reply */
 #define PLUS_HEAD	152u		/* of an entry: entry_out and dirent before the name */
@@ -30,14 +32,37 @@ int fb_op_opendir(struct fb_request *req)
 	err = fb_req_node(req, S_IFDIR, &dir);
 	if (err)
 		return err;
+	if (req->vol->info.dir_cursors)
+		err = fb_dir_handle_open(&req->session->dir_handles, dir->ino, &req->out.fh);
 	fb_node_put(dir);
 	req->out.open_flags = 0;
-	return 0;
+	return err;
 }
 
 int fb_op_releasedir(struct fb_request *req)
 {
-	(void)req;
+	if (!req->vol->info.dir_cursors)
+		return 0;
+	return fb_dir_handle_close(&req->session->dir_handles, fb_ino_of_nodeid(req->vol, req->nodeid),
+				   req->in.release.fh);
+}
+
+/* Listing from the start takes the cursor back to it. */
+static int rewind_cursor(struct fb_request *req, const struct fuseblk_node *dir)
+{
+	struct fb_dir_handles *handles = &req->session->dir_handles;
+	struct fb_dir_handle *h;
+	int err;
+
+	if (!req->vol->info.dir_cursors || req->in.readdir.off)
+		return 0;
+	err = fb_dir_handle_get(handles, dir->ino, req->in.readdir.fh, &h);
+	if (err)
+		return err;
+	fb_mutex_lock(&h->lock);
+	h->cursor = 0;
+	pthread_mutex_unlock(&h->lock);
+	fb_dir_handle_put(handles, h);
 	return 0;
 }
 
@@ -50,8 +75,10 @@ static size_t reply_size(const struct fb_request *req)
 
 static int read_dir(struct fb_request *req, struct fuseblk_node *dir, fuseblk_fill_fn fill, void *ctx)
 {
-	int err = fb_node_rdlock(dir);
+	int err = rewind_cursor(req, dir);
 
+	if (!err)
+		err = fb_node_rdlock(dir);
 	if (err)
 		return err;
 	err = req->vol->ops->readdir(req->vol, dir, req->in.readdir.off, fill, ctx);
@@ -152,13 +179,15 @@ static void load_child(struct fb_request *req, const struct found *f, struct fus
 	int err;
 
 	attr->ino = 0;
-	if (is_dot(f) || fb_req_lookup(req, f->ino))
+	if (is_dot(f) || fb_stale_is_marked(req->session, f->ino) || fb_req_lookup(req, f->ino))
 		return;
 	err = fb_node_get(req->vol, f->ino, &node);
 	if (!err) {
 		err = fb_node_getattr(node, attr);
 		fb_node_put(node);
 	}
+	if (!err && attr->nlink && req->session->spelling)
+		fb_node_set_exact(req->vol, f->ino);
 	if (!err && attr->nlink)
 		return;
 	fb_req_unlook(req, 1);
@@ -168,7 +197,6 @@ static void load_child(struct fb_request *req, const struct found *f, struct fus
 /* Returns the bytes encoded. */
 static size_t encode_plus(struct fb_request *req, const struct noted *n, size_t size)
 {
-	bool no_cache = req->vol->info.case_insensitive;
 	uint8_t *buf = req->scratch;
 	struct fuseblk_attr attr;
 	size_t used = 0, len;
@@ -179,7 +207,7 @@ static size_t encode_plus(struct fb_request *req, const struct noted *n, size_t 
 		load_child(req, f, &attr);
 		len = fb_encode_direntplus(&req->session->proto, buf + used, size - used,
 					   f->name, f->len, req->vol, &attr, f->ino, f->d_type,
-					   f->next_cookie, no_cache);
+					   f->next_cookie, false);
 		if (!len) {
 			if (attr.ino)
 				fb_req_unlook(req, 1);

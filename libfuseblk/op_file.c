@@ -12,6 +12,7 @@
 #include "data.h"
 #include "op.h"
 #include "proto.h"
+#include "spelling.h"
 
 #define HANDLE_SYNC	1u	/* writes are synchronous (chattr +S) */
 #define HANDLE_WRITES	2u	/* counted among the inode's writers */
@@ -66,6 +67,8 @@ static int open_node(struct fb_request *req, struct fuseblk_node *node)
 
 	if (err)
 		return err;
+	if (!attr.nlink && fb_stale_is_marked(req->session, node->ino))
+		return -ESTALE;
 	if (writes && fuseblk_is_read_only(req->vol))
 		return -EROFS;
 	err = fb_permit_open(&attr, flags);

@@ -41,8 +41,10 @@ static uint64_t choose_flags(struct fb_session *s, struct fuseblk_volume *vol, u
 		take |= FUSE_NO_OPEN_SUPPORT;
 		take &= ~FUSE_ATOMIC_O_TRUNC;
 	}
-	if (is_read_only_for_good(vol))
+	if (is_read_only_for_good(vol) && !vol->info.dir_cursors)
 		take |= FUSE_NO_OPENDIR_SUPPORT;
+	if (vol->info.no_handles)
+		take &= ~(uint64_t)FUSE_EXPORT_SUPPORT;
 	take &= offered;
 	s->no_open = take & FUSE_NO_OPEN_SUPPORT;
 	s->no_opendir = take & FUSE_NO_OPENDIR_SUPPORT;

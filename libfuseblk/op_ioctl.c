@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include "op.h"
+#include "worker.h"
 
 #define ARG_MOST 4096u
 
@@ -90,12 +91,13 @@ static int run_change(struct fb_request *req, const struct fuseblk_ioctl *row,
 }
 
 static int run(struct fb_request *req, const struct fuseblk_ioctl *row, struct fuseblk_node *node,
-	       const void *in, void *out)
+	       uint64_t *cursor, const void *in, void *out)
 {
 	struct fuseblk_caller who;
 	int err;
 
 	fb_req_caller(req, &who);
+	who.cursor = cursor;
 	if (row->changes)
 		return run_change(req, row, node, &who, in, out);
 	if (row->run == trim)
@@ -105,6 +107,26 @@ static int run(struct fb_request *req, const struct fuseblk_ioctl *row, struct f
 		return err;
 	err = row->run(req->vol, node, &who, in, out);
 	fb_node_unlock(node);
+	return err;
+}
+
+/* As run, for an open directory, with its cursor where the driver wants one. */
+static int run_open(struct fb_request *req, const struct fuseblk_ioctl *row, struct fuseblk_node *node,
+		    const void *in, void *out)
+{
+	struct fb_dir_handles *handles = &req->session->dir_handles;
+	struct fb_dir_handle *h;
+	int err;
+
+	if (!req->vol->info.dir_cursors || !(req->in.ioctl.flags & FUSE_IOCTL_DIR))
+		return run(req, row, node, NULL, in, out);
+	err = fb_dir_handle_get(handles, node->ino, req->in.ioctl.fh, &h);
+	if (err)
+		return err;
+	fb_mutex_lock(&h->lock);
+	err = run(req, row, node, &h->cursor, in, out);
+	pthread_mutex_unlock(&h->lock);
+	fb_dir_handle_put(handles, h);
 	return err;
 }
 
@@ -130,7 +152,7 @@ int fb_op_ioctl(struct fb_request *req)
 		if (row->in_size)
 			memcpy(in, req->in.ioctl.in, row->in_size);
 		memset(req->scratch, 0, row->out_size);
-		err = run(req, row, node, in, req->scratch);
+		err = run_open(req, row, node, in, req->scratch);
 	}
 	fb_node_put(node);
 	if (err < 0)

@@ -11,8 +11,28 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "caller.h"
 #include "op.h"
 #include "proto.h"
+#include "spelling.h"
+#include "worker.h"
+
+/*
+ * The reply will name @ino by a name that a driver's operation has found or
+ * made, with the result @err: may the kernel remember the name?
+ */
+static int name_result(struct fb_request *req, uint64_t ino, int err)
+{
+	bool respelled = err == FUSEBLK_RESPELLED;
+
+	if (err < 0)
+		return err;
+	err = fb_req_lookup(req, ino);
+	req->out.no_cache_entry = respelled;
+	if (!err && !respelled && req->vol->info.case_insensitive)
+		fb_node_set_exact(req->vol, ino);
+	return err;
+}
 
 /* ---- LOOKUP --------------------------------------------------------- */
 
@@ -23,18 +43,48 @@ static int look_up(struct fb_request *req, struct fuseblk_node *dir, uint64_t *i
 
 	if (err)
 		return err;
+	req->out.spelling_epoch = fb_spelling_epoch(req->session);
 	err = req->vol->ops->lookup(req->vol, dir, name->bytes, name->len, ino);
-	if (!err)
-		err = fb_req_lookup(req, *ino);
+	err = name_result(req, *ino, err);
 	fb_node_unlock(dir);
 	return err;
+}
+
+/*
+ * The kernel does nothing where both names of a rename lead to one inode, so
+ * that a name's spelling could never be changed.  The new name's lookup by a
+ * caller who is just renaming this very inode is therefore answered as if
+ * there were none; RENAME then comes, and finds out.
+ */
+static bool is_respelling(struct fb_request *req, struct fuseblk_node *dir, uint64_t ino)
+{
+	char from[FB_WIRE_NAME_MAX];
+	struct fuseblk_node *node;
+	uint32_t type = S_IFDIR;
+	uint64_t from_ino = 0;
+	size_t len;
+	int err;
+
+	if (!fb_node_get(req->vol, ino, &node)) {
+		fb_node_type(node, &type);
+		fb_node_put(node);
+	}
+	fb_block_begin();
+	len = fb_caller_renames(req->session->proc, req->pid, &req->in.lookup.name,
+				type == S_IFDIR, from, sizeof(from));
+	fb_block_end();
+	if (!len || len > req->vol->info.name_max || fb_node_rdlock(dir))
+		return false;
+	err = req->vol->ops->lookup(req->vol, dir, from, len, &from_ino);
+	fb_node_unlock(dir);
+	return err >= 0 && from_ino == ino;
 }
 
 /* "." comes from NFS export, for inodes that the kernel may have forgotten. */
 static int look_up_self(struct fb_request *req)
 {
 	uint64_t ino = fb_ino_of_nodeid(req->vol, req->nodeid);
-	int err = fb_req_lookup(req, ino);
+	int err = req->vol->info.no_handles ? -ESTALE : fb_req_lookup(req, ino);
 
 	if (!err)
 		err = fb_req_entry(req, ino);
@@ -47,7 +97,7 @@ int fb_op_lookup(struct fb_request *req)
 {
 	const struct fb_name *name = &req->in.lookup.name;
 	struct fuseblk_node *dir;
-	uint64_t ino;
+	uint64_t ino = 0;
 	int err;
 
 	if (name->len == 1 && name->bytes[0] == '.')
@@ -58,9 +108,14 @@ int fb_op_lookup(struct fb_request *req)
 	if (err)
 		return err;
 	err = look_up(req, dir, &ino);
+	if (!err && req->out.no_cache_entry && is_respelling(req, dir, ino)) {
+		fb_req_unlook(req, 1);
+		err = -ENOENT;
+	}
 	fb_node_put(dir);
-	/* Which spelling is stored is not known here, so none is remembered. */
-	req->out.no_cache_entry = req->vol->info.case_insensitive;
+	if (!err)
+		fb_stale_found(req, ino);
+	/* What is absent may come to be in any spelling: not remembered there. */
 	if (err == -ENOENT && !req->vol->info.case_insensitive) {
 		req->out.negative = true;
 		return 0;
@@ -118,11 +173,9 @@ static int make_locked(struct fb_request *req, struct fuseblk_node *dir,
 		err = vol->ops->create(vol, dir, name->bytes, name->len, what, &who, ino);
 	else
 		err = vol->ops->tmpfile(vol, dir, what, &who, ino);
-	if (err)
-		return err;
-	if (!name)
+	if (err >= 0 && !name)
 		fb_node_set_unlinked(vol, *ino, true);
-	return fb_req_lookup(req, *ino);
+	return name_result(req, *ino, err);
 }
 
 static int make_in(struct fb_request *req, struct fuseblk_node *dir, const struct fb_name *name,
@@ -147,7 +200,7 @@ static int make(struct fb_request *req, const struct fb_name *name, uint32_t uma
 		struct fuseblk_create *what)
 {
 	struct fuseblk_node *dir;
-	uint64_t ino;
+	uint64_t ino = 0;
 	int err = name ? fb_req_new_name(req, name) : 0;
 
 	if (!err)

@@ -5,8 +5,11 @@
  * change; whose link count fell to 0 is told to the node table.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include "op.h"
+#include "proto.h"
+#include "spelling.h"
 
 /* With @node locked: remember whether it has a name left. */
 static void note_links(struct fuseblk_node *node)
@@ -47,6 +50,10 @@ static int remove_step(struct fb_request *req, struct fb_names *names)
 		err = ops->getattr(req->vol, node, &attr);
 	if (err)
 		return err;
+	if (names->respelled[0])
+		err = fb_stale_prepare(req, dir, name, node, FB_STALE_REMOVED);
+	if (err)
+		return err;
 	if (req->opcode == FUSE_RMDIR)
 		err = !S_ISDIR(attr.mode) ? -ENOTDIR :
 			ops->rmdir(req->vol, dir, name->bytes, name->len, node);
@@ -55,6 +62,7 @@ static int remove_step(struct fb_request *req, struct fb_names *names)
 			ops->unlink(req->vol, dir, name->bytes, name->len, node);
 	if (!err)
 		note_links(node);
+	fb_stale_settle(req, !err, false);
 	return err;
 }
 
@@ -119,30 +127,85 @@ static int permit_rename(struct fb_names *names, uint32_t flags)
 	return fb_permit_delete(names->nodes[FB_NEWDIR], target);
 }
 
+/* What the kernel's cache will have wrong after the rename. */
+static int prepare_stale(struct fb_request *req, const struct fb_names *names)
+{
+	const struct fb_name *name = &req->in.rename.name, *newname = &req->in.rename.newname;
+	bool exchange = req->in.rename.flags & FUSEBLK_RENAME_EXCHANGE;
+	struct fuseblk_node *const *n = names->nodes;
+	int err = 0;
+
+	if (!req->session->spelling)
+		return 0;
+	if (names->respelled[0])
+		err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_NODE], FB_STALE_MOVED);
+	if (!err && n[FB_TARGET] && names->respelled[1])
+		err = fb_stale_prepare(req, n[FB_NEWDIR], newname, n[FB_TARGET],
+				       exchange ? FB_STALE_MOVED : FB_STALE_REMOVED);
+	/* The kernel moves the entry of the old name, timeout and all, to the name given. */
+	if (!err)
+		err = fb_stale_prepare(req, n[FB_NEWDIR], newname, n[FB_NODE], FB_STALE_GIVEN);
+	if (!err && exchange)
+		err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_TARGET], FB_STALE_GIVEN);
+	return err;
+}
+
 static int rename_step(struct fb_request *req, struct fb_names *names)
 {
 	const struct fb_name *name = &req->in.rename.name, *newname = &req->in.rename.newname;
 	struct fuseblk_node **n = names->nodes;
 	uint32_t flags = req->in.rename.flags;
 	struct fuseblk_caller who;
+	bool respelled;
 	int err = permit_rename(names, flags);
 
+	if (!err)
+		err = prepare_stale(req, names);
 	if (err)
-		return err;
+		goto settle;
 	fb_req_caller(req, &who);
 	err = req->vol->ops->rename(req->vol, n[FB_DIR], name->bytes, name->len,
 				    n[FB_NEWDIR], newname->bytes, newname->len,
 				    n[FB_NODE], n[FB_TARGET], flags, &who);
-	if (!err && n[FB_TARGET])
+	if (err >= 0 && n[FB_TARGET])
 		note_links(n[FB_TARGET]);
-	return err;
+settle:
+	respelled = err == FUSEBLK_RESPELLED ||
+		    ((flags & FUSEBLK_RENAME_EXCHANGE) && (names->respelled[0] || names->respelled[1]));
+	fb_stale_settle(req, err >= 0, respelled);
+	return err < 0 ? err : 0;
 }
 
 /* Two names of one file: the kernel leaves both, and so do we. */
 static bool is_noop(const struct fb_names *names, uint32_t flags)
 {
-	return names->nodes[FB_NODE] == names->nodes[FB_TARGET] &&
-	       !(flags & FUSEBLK_RENAME_NOREPLACE) && !names->nodes[FB_NODE]->vol->info.case_insensitive;
+	return names->nodes[FB_NODE] && names->nodes[FB_NODE] == names->nodes[FB_TARGET] &&
+	       !(flags & FUSEBLK_RENAME_NOREPLACE);
+}
+
+/*
+ * Do both names mean one entry of one directory, and the new one is not how it
+ * is stored?  Then nothing is replaced, and names->nodes[FB_TARGET] is given back.
+ */
+static int find_respelling(struct fb_request *req, struct fb_names *names)
+{
+	const struct fb_name *name = &req->in.rename.name, *newname = &req->in.rename.newname;
+	struct fuseblk_node **n = names->nodes;
+	char stored[2][FB_WIRE_NAME_MAX];
+	int len[2];
+
+	if (n[FB_NODE] != n[FB_TARGET] || n[FB_DIR] != n[FB_NEWDIR] || !names->respelled[1] ||
+	    (req->in.rename.flags & FUSEBLK_RENAME_EXCHANGE))
+		return 0;
+	len[0] = req->vol->ops->spelling(req->vol, n[FB_DIR], name->bytes, name->len, stored[0], sizeof(stored[0]));
+	len[1] = req->vol->ops->spelling(req->vol, n[FB_DIR], newname->bytes, newname->len, stored[1], sizeof(stored[1]));
+	if (len[0] < 0 || len[1] < 0)
+		return len[0] < 0 ? len[0] : len[1];
+	if (len[0] != len[1] || memcmp(stored[0], stored[1], (size_t)len[0]))
+		return 0;
+	fb_node_put(n[FB_TARGET]);	/* FB_NODE has a reference of its own, and the lock */
+	n[FB_TARGET] = NULL;
+	return 0;
 }
 
 static int rename_between(struct fb_request *req, struct fuseblk_node *dir,
@@ -153,12 +216,16 @@ static int rename_between(struct fb_request *req, struct fuseblk_node *dir,
 
 	if (err)
 		return err;
+	err = find_respelling(req, &names);
+	if (err)
+		goto unlock;
 	if (names.nodes[FB_NODE] == dir || names.nodes[FB_NODE] == newdir)
 		err = -EINVAL;		/* into itself */
 	else if (names.nodes[FB_TARGET] == dir || names.nodes[FB_TARGET] == newdir)
 		err = -ENOTEMPTY;
 	else if (!is_noop(&names, req->in.rename.flags))
 		err = change_names(req, &names, rename_step);
+unlock:
 	fb_names_unlock(&names);
 	return err;
 }
@@ -197,9 +264,11 @@ static int link_step(struct fb_request *req, struct fb_names *names)
 		err = fb_permit_create(dir);
 	if (!err)
 		err = req->vol->ops->link(req->vol, node, dir, name->bytes, name->len);
-	if (!err)
-		note_links(node);
-	return err;
+	if (err < 0)
+		return err;
+	note_links(node);
+	req->out.no_cache_entry = err == FUSEBLK_RESPELLED;
+	return 0;
 }
 
 static int link_nodes(struct fb_request *req, struct fuseblk_node *dir, struct fuseblk_node *node)
@@ -214,6 +283,8 @@ static int link_nodes(struct fb_request *req, struct fuseblk_node *dir, struct f
 		err = change_names(req, &names, link_step);
 	if (!err)
 		err = fb_req_lookup(req, node->ino);
+	if (!err && req->session->spelling && !req->out.no_cache_entry)
+		fb_node_set_exact(req->vol, node->ino);
 	if (!err)
 		err = req->vol->ops->getattr(req->vol, node, &req->out.attr);
 	fb_node_unlock_many(names.nodes, 4);

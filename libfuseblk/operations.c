@@ -6,6 +6,7 @@
  * says "NULL: ...") are left alone.
  */
 #include <errno.h>
+#include <string.h>
 #include "volume.h"
 
 static int no_setattr(struct fuseblk_volume *vol, struct fuseblk_node *node, uint32_t valid,
@@ -19,6 +20,17 @@ static int no_readlink(struct fuseblk_volume *vol, struct fuseblk_node *node, ch
 {
 	(void)vol, (void)node, (void)buf, (void)size;
 	return -EINVAL;
+}
+
+/* Without a stored spelling to tell, the one given is as good as any. */
+static int no_spelling(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *name,
+		       size_t len, char *stored, size_t size)
+{
+	(void)vol, (void)dir;
+	if (len > size)
+		return -ERANGE;
+	memcpy(stored, name, len);
+	return (int)len;
 }
 
 static int no_create(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *name,
@@ -107,6 +119,7 @@ void fb_operations_fill(const struct fuseblk_operations *from, struct fuseblk_op
 	*to = *from;
 	FILL(setattr, no_setattr);
 	FILL(readlink, no_readlink);
+	FILL(spelling, no_spelling);
 	FILL(create, no_create);
 	FILL(link, no_link);
 	FILL(unlink, no_remove);

@@ -77,6 +77,8 @@ struct fb_out {
 	struct fuseblk_attr attr;	/* entry, attr, statx, create, tmpfile */
 	bool negative;			/* LOOKUP: no such name, cacheable */
 	bool no_cache_entry;		/* entry timeout 0 (unstable spelling) */
+	bool no_cache_attr;		/* attribute timeout 0: see spelling.h */
+	uint64_t spelling_epoch;	/* LOOKUP: see spelling.h */
 	uint64_t fh;			/* open, create, opendir */
 	uint32_t open_flags;		/* FOPEN_* */
 	uint32_t count;			/* write, copy_file_range: bytes; getxattr/listxattr with size 0: the size needed */
@@ -148,6 +150,14 @@ size_t fb_encode_direntplus(const struct fb_proto *proto, void *buf, size_t size
  * attributes (not of its data) is void.  wire/notify.c.
  */
 void fb_encode_inval_attr(uint64_t nodeid, struct fb_reply *reply);
+/*
+ * That the name (@len bytes and a NUL, which must stay until the message is
+ * sent) in @parent has to be looked up again or, with @drop, is to be dropped.
+ * The kernel takes the directory's lock for it.
+ */
+void fb_encode_inval_entry(uint64_t parent, const char *name, size_t len, bool drop, struct fb_reply *reply);
+/* That names of @nodeid which nobody uses may be dropped; kernels of minor FB_MINOR_PRUNE on. */
+void fb_encode_prune(uint64_t nodeid, struct fb_reply *reply);
 
 /* The dispatch table: handler and name for each opcode; NULL handler: ENOSYS. */
 struct fb_opcode {

@@ -21,6 +21,7 @@
 #include "op.h"
 #include "proc.h"
 #include "proto.h"
+#include "spelling.h"
 #include "worker.h"
 #include "workers.h"
 
@@ -167,13 +168,30 @@ static void told(struct fb_session *s, int error)
 static int send_reply(struct fb_request *req, int err)
 {
 	struct fb_reply reply;
+	int sent = 0;
 
 	if (req->opcode == FUSE_FORGET || req->opcode == FUSE_BATCH_FORGET)
 		return 0;
+	fb_spelling_reply_begin(req);
 	fb_encode(req, &req->session->proto, err, &reply);
-	if (!reply.iov_count)
-		return 0;
-	return fb_channel_reply(req->worker->fd, &reply);
+	if (reply.iov_count)
+		sent = fb_channel_reply(req->worker->fd, &reply);
+	fb_spelling_reply_end(req);
+	return sent;
+}
+
+/* The reply, and what the kernel has to be told before and after it. */
+static int answer(struct fb_request *req, int err)
+{
+	struct fb_session *s = req->session;
+	int sent;
+
+	fb_stale_tell(req);
+	if (!err && fb_stale_is_marked(s, req->out.attr.ino))
+		req->out.no_cache_attr = true;
+	sent = send_reply(req, err);
+	fb_stale_send(req);
+	return sent;
 }
 
 static void log_request(const struct fb_request *req, int err)
@@ -225,7 +243,7 @@ void fb_session_serve(struct fb_worker *worker, size_t len)
 	initialised = req.opcode == FUSE_INIT && !atomic_load(&s->initialised);
 	if (initialised && !err)
 		atomic_store(&s->initialised, true);
-	sent = send_reply(&req, err);
+	sent = answer(&req, err);
 	if (!atomic_load(&s->ending)) {
 		if (err || sent)
 			fb_req_unlook(&req, worker->lookup_count);
@@ -299,6 +317,7 @@ int fb_session_new(const struct fb_session_args *args, struct fb_session **out)
 	s->closing = args->closing;
 	s->ctx = args->ctx;
 	atomic_store(&s->vain_others, UINT64_MAX);
+	fb_dir_handles_init(&s->dir_handles);
 	s->proto = (struct fb_proto){ .minor = FB_PROTO_MINOR_MIN, .max_write = FB_MAX_WRITE };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->interrupt_lock, NULL);
@@ -313,9 +332,12 @@ int fb_session_run(struct fb_session *s)
 
 	s->vol->session = s;
 	if (!err)
+		err = fb_spelling_start(s);
+	if (!err)
 		err = fb_workers_start(s);
 	if (!err)
 		fb_workers_run(s);
+	fb_spelling_stop(s);
 	told(s, err ? err : -ECONNABORTED);
 	if (!atomic_exchange(&s->ending, true)) {
 		if (s->closing)
@@ -339,5 +361,6 @@ void fb_session_free(struct fb_session *s)
 		close(s->proc);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->interrupt_lock);
+	fb_dir_handles_fini(&s->dir_handles);
 	free(s);
 }

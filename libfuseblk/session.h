@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "dir_handle.h"
 #include "request.h"
 
 /* The channel is a SOCK_SEQPACKET socket whose peer plays the kernel: one message per packet, end of file is the end. */
@@ -77,6 +78,7 @@ struct fb_worker {
 	bool final;			/* own thread only: closing the volume, which nothing interrupts */
 	uint64_t lookups[FB_MAX_LOOKUPS];	/* inodes whose count this request raised */
 	unsigned lookup_count;
+	struct fb_stale *stale;		/* entries the kernel has to void after this request; spelling.h */
 	uint64_t touched;		/* inode whose atime is due after the reply, 0: none */
 };
 
@@ -94,6 +96,8 @@ struct fb_session {
 	void *ctx;
 	bool serving_called;		/* lock */
 
+	struct fb_spelling *spelling;	/* NULL: names have one spelling */
+	struct fb_dir_handles dir_handles;
 	struct fb_proto proto;		/* written once by INIT, before any other request is served */
 	_Atomic bool initialised;
 	_Atomic bool ending;		/* DESTROY is being served or was: the volume is off limits */

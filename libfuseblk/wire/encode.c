@@ -85,6 +85,8 @@ static int encode_entry(const struct fb_request *req, void *at, size_t *size)
 		entry->entry_valid = out->no_cache_entry ? 0 : FB_WIRE_VALID;
 	else
 		fb_encode_entry(req->vol, &out->attr, out->no_cache_entry, entry);
+	if (out->no_cache_attr)
+		entry->attr_valid = 0;
 	return 0;
 }
 
@@ -93,7 +95,7 @@ static int encode_attr(const struct fb_request *req, void *at, size_t *size)
 	struct fuse_attr_out *reply = at;
 
 	*size = sizeof(*reply);
-	reply->attr_valid = FB_WIRE_VALID;
+	reply->attr_valid = req->out.no_cache_attr ? 0 : FB_WIRE_VALID;
 	fb_encode_attr(req->vol, &req->out.attr, &reply->attr);
 	return 0;
 }
@@ -132,7 +134,7 @@ static int encode_statx(const struct fb_request *req, void *at, size_t *size)
 	struct fuse_statx_out *reply = at;
 	struct fuse_statx *stat = &reply->stat;
 	*size = sizeof(*reply);
-	reply->attr_valid = FB_WIRE_VALID;
+	reply->attr_valid = req->out.no_cache_attr ? 0 : FB_WIRE_VALID;
 	stat->mask = STATX_BASIC_STATS;
 	stat->blksize = io_size(req->vol);
 	stat->nlink = attr->nlink;

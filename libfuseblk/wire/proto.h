@@ -126,7 +126,21 @@ struct fuse_statx_out {
 };
 #endif
 
+#ifndef FUSE_EXPIRE_ONLY		/* 7.38; older kernels take it for padding, and drop the name */
+#define FUSE_EXPIRE_ONLY	(1 << 0)
+#endif
+
+#define FB_MINOR_PRUNE		45u	/* NOTIFY_PRUNE from here on */
+
 #if FUSE_KERNEL_MINOR_VERSION < 45
+#define FUSE_NOTIFY_PRUNE	9
+
+struct fuse_notify_prune_out {
+	uint32_t count;			/* node ids follow */
+	uint32_t padding;
+	uint64_t spare;
+};
+
 #define FUSE_COPY_FILE_RANGE_64 53u
 
 struct fuse_copy_file_range_out {

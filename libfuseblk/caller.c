@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * caller.c: /proc/PID/syscall, and the paths it points to in /proc/PID/mem.
+ *
+ * The caller sleeps in the call until our reply, so what is read is constant
+ * but for memory that another thread of it changes; then only that process is
+ * deceived.  A path that its memory does not hold at the moment is not
+ * fetched: that could take a read from the very volume that waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "caller.h"
+
+#define MOST_TRIES	50		/* for a caller that has not gone to sleep yet */
+#define TRY_NS		50000
+#define NO_ARG		UINT8_MAX
+
+struct call {
+	long number;
+	uint64_t args[6];
+	bool compat;			/* of a 32-bit program on a 64-bit kernel */
+};
+
+/* ---- which call ----------------------------------------------------- */
+
+static int open_file(int proc, uint32_t pid, const char *name)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "%u/%s", pid, name);
+	return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
+/* "NUMBER 0xARG ... 0xSP 0xPC"; "running" while it is on a CPU; "-1 0xSP 0xPC" outside of calls. */
+static bool parse_call(const char *text, struct call *call)
+{
+	uint64_t words[8];
+	char *end;
+
+	call->number = strtol(text, &end, 10);
+	if (end == text || call->number < 0)
+		return false;
+	for (unsigned i = 0; i < 8; i++) {
+		const char *at = end;
+
+		words[i] = strtoull(at, &end, 16);
+		if (end == at)
+			return false;
+	}
+	memcpy(call->args, words, sizeof(call->args));
+	/* Stacks of 64-bit programs are above 4 GiB. */
+	call->compat = sizeof(long) == 8 && words[6] <= UINT32_MAX;
+	return true;
+}
+
+static bool read_call(int proc, uint32_t pid, struct call *call)
+{
+	const struct timespec pause = { .tv_nsec = TRY_NS };
+	char text[256];
+	ssize_t n = 0;
+	int fd;
+
+	if (!pid || proc < 0)
+		return false;
+	fd = open_file(proc, pid, "syscall");
+	if (fd < 0)
+		return false;
+	for (int i = 0; i < MOST_TRIES; i++) {
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		if (n <= 0 || text[0] != 'r')
+			break;
+		nanosleep(&pause, NULL);
+	}
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return parse_call(text, call);
+}
+
+/* ---- renames -------------------------------------------------------- */
+
+struct rename_call {
+	long number;
+	bool compat;
+	uint8_t from, to, flags;	/* which argument */
+};
+
+static const struct rename_call rename_calls[] = {
+#ifdef SYS_rename
+	{ SYS_rename, false, 0, 1, NO_ARG },
+#endif
+#ifdef SYS_renameat
+	{ SYS_renameat, false, 1, 3, NO_ARG },
+#endif
+#ifdef SYS_renameat2
+	{ SYS_renameat2, false, 1, 3, 4 },
+#endif
+#ifdef __x86_64__			/* the numbers of i386 */
+	{ 38, true, 0, 1, NO_ARG },
+	{ 302, true, 1, 3, NO_ARG },
+	{ 353, true, 1, 3, 4 },
+#endif
+#ifdef __aarch64__			/* of arm */
+	{ 38, true, 0, 1, NO_ARG },
+	{ 329, true, 1, 3, NO_ARG },
+	{ 382, true, 1, 3, 4 },
+#endif
+};
+
+static const struct rename_call *find_rename(const struct call *call)
+{
+	for (size_t i = 0; i < sizeof(rename_calls) / sizeof(rename_calls[0]); i++)
+		if (rename_calls[i].number == call->number &&
+		    rename_calls[i].compat == call->compat)
+			return &rename_calls[i];
+	return NULL;
+}
+
+/* ---- its memory ----------------------------------------------------- */
+
+static bool is_present(int pagemap, uint64_t address, uint64_t page)
+{
+	uint64_t entry;
+
+	return pread(pagemap, &entry, sizeof(entry), (off_t)(address / page * sizeof(entry))) ==
+	       (ssize_t)sizeof(entry) && (entry >> 63);
+}
+
+/* The NUL-terminated text at @address, which only touches pages that are there. */
+static bool read_path(int mem, int pagemap, uint64_t address, char path[PATH_MAX])
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	size_t len = 0;
+
+	if (!address || address > INT64_MAX - PATH_MAX)
+		return false;
+	while (len < PATH_MAX) {
+		uint64_t at = address + len;
+		size_t want = page - at % page;
+		ssize_t n;
+
+		if (want > PATH_MAX - len)
+			want = PATH_MAX - len;
+		if (!is_present(pagemap, at, page))
+			return false;
+		n = pread(mem, path + len, want, (off_t)at);
+		if (n <= 0)
+			return false;
+		if (memchr(path + len, '\0', (size_t)n))
+			return true;
+		len += (size_t)n;
+	}
+	return false;
+}
+
+static bool read_paths(int proc, uint32_t pid, uint64_t from, uint64_t to,
+		       char from_path[PATH_MAX], char to_path[PATH_MAX])
+{
+	int mem = open_file(proc, pid, "mem"), pagemap = open_file(proc, pid, "pagemap");
+	bool ok = mem >= 0 && pagemap >= 0 && read_path(mem, pagemap, from, from_path) &&
+		  read_path(mem, pagemap, to, to_path);
+
+	if (mem >= 0)
+		close(mem);
+	if (pagemap >= 0)
+		close(pagemap);
+	return ok;
+}
+
+/* ---- paths ---------------------------------------------------------- */
+
+/* The next part of the path at *@at, which moves past it; len 0: none. */
+static struct fb_name next_part(const char **at)
+{
+	struct fb_name part;
+
+	*at += strspn(*at, "/");
+	part.bytes = *at;
+	part.len = strcspn(*at, "/");
+	*at += part.len;
+	return part;
+}
+
+static bool is_equal(const struct fb_name *a, const struct fb_name *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, a->len);
+}
+
+/* Splits off the last part; *@others: one of the others is @name. */
+static struct fb_name last_part(const char *path, const struct fb_name *name, bool *others)
+{
+	struct fb_name last = next_part(&path), part;
+
+	while ((part = next_part(&path)).len) {
+		*others |= is_equal(&last, name);
+		last = part;
+	}
+	return last;
+}
+
+size_t fb_caller_renames(int proc, uint32_t pid, const struct fb_name *name, bool is_dir,
+			 char *from, size_t size)
+{
+	char from_path[PATH_MAX], to_path[PATH_MAX];
+	const struct rename_call *row;
+	struct fb_name old, new;
+	bool others = false;
+	struct call call;
+
+	if (!read_call(proc, pid, &call))
+		return 0;
+	row = find_rename(&call);
+	if (!row || (row->flags != NO_ARG && (call.args[row->flags] & RENAME_EXCHANGE)))
+		return 0;
+	if (!read_paths(proc, pid, call.args[row->from], call.args[row->to], from_path, to_path))
+		return 0;
+	old = last_part(from_path, name, &others);
+	new = last_part(to_path, name, &others);
+	if (!is_equal(&new, name) || is_equal(&old, name) || (is_dir && others) || old.len > size)
+		return 0;
+	memcpy(from, old.bytes, old.len);
+	return old.len;
+}
+
+/* ---- descriptors ---------------------------------------------------- */
+
+/* Calls that name a file by descriptor and make the kernel look at its attributes; with a path argument, if that is empty. */
+static const struct {
+	long number;
+	uint8_t path;
+} descriptor_calls[] = {
+	{ SYS_fstat, NO_ARG },
+#ifdef SYS_newfstatat
+	{ SYS_newfstatat, 1 },
+#endif
+	{ SYS_statx, 1 },
+	{ SYS_read, NO_ARG }, { SYS_pread64, NO_ARG }, { SYS_readv, NO_ARG },
+	{ SYS_preadv, NO_ARG }, { SYS_preadv2, NO_ARG },
+	{ SYS_write, NO_ARG }, { SYS_pwrite64, NO_ARG }, { SYS_writev, NO_ARG },
+	{ SYS_pwritev, NO_ARG }, { SYS_pwritev2, NO_ARG },
+	{ SYS_lseek, NO_ARG }, { SYS_sendfile, NO_ARG }, { SYS_splice, NO_ARG },
+	{ SYS_copy_file_range, NO_ARG }, { SYS_mmap, NO_ARG }, { SYS_ftruncate, NO_ARG },
+	{ SYS_fallocate, NO_ARG }, { SYS_fchmod, NO_ARG }, { SYS_fchown, NO_ARG },
+	{ SYS_io_uring_enter, NO_ARG }, { SYS_close, NO_ARG }, { SYS_fsync, NO_ARG },
+	{ SYS_fdatasync, NO_ARG }, { SYS_ioctl, NO_ARG },
+};
+
+static bool is_empty(int proc, uint32_t pid, uint64_t address)
+{
+	int mem = open_file(proc, pid, "mem"), pagemap = open_file(proc, pid, "pagemap");
+	char first = 'x';
+	bool ok = mem >= 0 && pagemap >= 0 && address <= INT64_MAX &&
+		  is_present(pagemap, address, (uint64_t)sysconf(_SC_PAGESIZE)) &&
+		  pread(mem, &first, 1, (off_t)address) == 1;
+
+	if (mem >= 0)
+		close(mem);
+	if (pagemap >= 0)
+		close(pagemap);
+	return ok && !first;
+}
+
+bool fb_caller_has_descriptor(int proc, uint32_t pid)
+{
+	struct call call;
+
+	if (!read_call(proc, pid, &call) || call.compat)
+		return false;
+	for (size_t i = 0; i < sizeof(descriptor_calls) / sizeof(descriptor_calls[0]); i++) {
+		uint8_t path = descriptor_calls[i].path;
+
+		if (descriptor_calls[i].number == call.number)
+			return path == NO_ARG || !call.args[path] || is_empty(proc, pid, call.args[path]);
+	}
+	return false;
+}
