@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "testfs.h"
@@ -154,6 +155,7 @@ static struct tfs_inode *new_inode(struct tfs *fs, const struct fuseblk_create *
 	clock_gettime(CLOCK_REALTIME, &inode->attr.btime);
 	inode->attr.atime = inode->attr.mtime = inode->attr.ctime = inode->attr.btime;
 	inode->next_cookie = 2;
+	inode->fold = fs->fold;
 	if (what->target) {
 		inode->target = strndup(what->target, what->target_len);
 		inode->attr.size = what->target_len;
@@ -189,20 +191,20 @@ static int make_root(struct tfs *fs)
 	root->attr.nlink = 2;
 	root->parent = TESTFS_ROOT;
 	root->next_cookie = 2;
+	root->fold = fs->fold;
 	fs->inodes[TESTFS_ROOT] = root;
 	fs->used = 1;
 	return 0;
 }
 
-static int tfs_open(struct fuseblk_volume *vol, void *options,
-		    struct fuseblk_volume_info *info)
+static int open_volume(struct fuseblk_volume *vol, struct fuseblk_volume_info *info, bool fold)
 {
 	struct tfs *fs = calloc(1, sizeof(*fs));
 	int err = -ENOMEM;
 
-	(void)options;
 	if (!fs)
 		return err;
+	fs->fold = fold;
 	fs->max = fuseblk_device_size(vol) / TESTFS_SLOT;
 	fs->inodes = calloc(fs->max + TESTFS_FIRST, sizeof(*fs->inodes));
 	if (!fs->inodes)
@@ -220,6 +222,7 @@ static int tfs_open(struct fuseblk_volume *vol, void *options,
 	info->max_file_size = TESTFS_SLOT;
 	info->time_granularity = 1;
 	info->name_max = 255;
+	info->case_insensitive = info->dir_cursors = info->no_handles = fold;
 	fuseblk_set_private(vol, fs);
 	return 0;
 
@@ -230,6 +233,18 @@ free_inodes:
 free_fs:
 	free(fs);
 	return err;
+}
+
+static int tfs_open(struct fuseblk_volume *vol, void *options, struct fuseblk_volume_info *info)
+{
+	(void)options;
+	return open_volume(vol, info, false);
+}
+
+static int tfs_open_fold(struct fuseblk_volume *vol, void *options, struct fuseblk_volume_info *info)
+{
+	(void)options;
+	return open_volume(vol, info, true);
 }
 
 static int tfs_start(struct fuseblk_volume *vol)
@@ -321,12 +336,26 @@ static int tfs_free(struct fuseblk_volume *vol, struct fuseblk_node *node)
 
 /* ---- the namespace -------------------------------------------------- */
 
+/* The length of @name as it is stored. */
+static size_t stored_len(const struct tfs_inode *dir, const char *name, size_t len)
+{
+	while (dir->fold && len > 1 && name[len - 1] == '.')
+		len--;
+	return len;
+}
+
 static struct tfs_entry *find(struct tfs_inode *dir, const char *name, size_t len)
 {
+	len = stored_len(dir, name, len);
 	for (struct tfs_entry *e = dir->entries; e; e = e->next)
-		if (e->len == len && !memcmp(e->name, name, len))
+		if (e->len == len && !(dir->fold ? strncasecmp(e->name, name, len) : memcmp(e->name, name, len)))
 			return e;
 	return NULL;
+}
+
+static int found_as(const struct tfs_entry *e, const char *name, size_t len)
+{
+	return e->len == len && !memcmp(e->name, name, len) ? 0 : FUSEBLK_RESPELLED;
 }
 
 static int add_entry(struct tfs_inode *dir, const char *name, size_t len, uint64_t ino)
@@ -335,6 +364,7 @@ static int add_entry(struct tfs_inode *dir, const char *name, size_t len, uint64
 
 	if (!e)
 		return -ENOMEM;
+	len = stored_len(dir, name, len);
 	memcpy(e->name, name, len);
 	e->len = len;
 	e->ino = ino;
@@ -372,14 +402,34 @@ static int tfs_lookup(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 		return err;
 	pthread_mutex_lock(&fs->lock);
 	e = find(tfs_of(dir), name, len);
-	if (e)
+	if (e) {
 		*ino = e->ino;
-	else if (len == 1 && name[0] == '.')
+		err = found_as(e, name, len);
+	} else if (len == 1 && name[0] == '.') {
 		*ino = fuseblk_ino(dir);
-	else if (len == 2 && !memcmp(name, "..", 2))
+	} else if (len == 2 && !memcmp(name, "..", 2)) {
 		*ino = tfs_of(dir)->parent;
-	else
+	} else {
 		err = -ENOENT;
+	}
+	pthread_mutex_unlock(&fs->lock);
+	return err;
+}
+
+static int tfs_spelling(struct fuseblk_volume *vol, struct fuseblk_node *dir,
+			const char *name, size_t len, char *stored, size_t size)
+{
+	struct tfs *fs = fuseblk_private(vol);
+	struct tfs_entry *e;
+	int err = testfs_enter("spelling");
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&fs->lock);
+	e = find(tfs_of(dir), name, len);
+	err = !e ? -ENOENT : e->len > size ? -ERANGE : (int)e->len;
+	if (err > 0)
+		memcpy(stored, e->name, e->len);
 	pthread_mutex_unlock(&fs->lock);
 	return err;
 }
@@ -445,6 +495,7 @@ static int tfs_create(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 	tfs_of(dir)->attr.nlink += S_ISDIR(what->mode);
 	touch(tfs_of(dir));
 	*ino = inode->attr.ino;
+	err = stored_len(tfs_of(dir), name, len) == len ? 0 : FUSEBLK_RESPELLED;
 unlock:
 	pthread_mutex_unlock(&fs->lock);
 	return err;
@@ -592,6 +643,8 @@ static int tfs_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 	pthread_mutex_lock(&fs->lock);
 	e = find(from, name, len);
 	old = find(to, newname, newlen);
+	if (old == e && !target)
+		old = NULL;		/* the spelling changes */
 	err = -ENOENT;
 	if (!e || e->ino != fuseblk_ino(node) || !old != !target)
 		goto unlock;
@@ -615,6 +668,8 @@ static int tfs_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 	move_parent(from, to, tfs_of(node));
 	if (flags & FUSEBLK_RENAME_WHITEOUT)
 		err = add_whiteout(fs, from, name, len, who);
+	if (!err && stored_len(to, newname, newlen) != newlen)
+		err = FUSEBLK_RESPELLED;
 	touch(from);
 	touch(to);
 unlock:
@@ -622,37 +677,39 @@ unlock:
 	return err;
 }
 
-static const struct fuseblk_operations ops = {
-	.open = tfs_open,
-	.close = tfs_close,
-	.start = tfs_start,
-	.stop = tfs_stop,
-	.statfs = tfs_statfs,
-	.load = tfs_load,
-	.unload = tfs_unload,
-	.free = tfs_free,
-	.getattr = tfs_getattr,
-	.setattr = tfs_setattr,
-	.readlink = tfs_readlink,
-	.lookup = tfs_lookup,
-	.readdir = tfs_readdir,
-	.create = tfs_create,
-	.tmpfile = tfs_tmpfile,
-	.link = tfs_link,
-	.unlink = tfs_unlink,
-	.rmdir = tfs_rmdir,
-	.rename = tfs_rename,
-	.map = tfs_map,
-	.written = tfs_written,
-	.truncate = tfs_truncate,
-	.allocate = tfs_allocate,
-	.punch = tfs_punch,
-	.getxattr = tfs_getxattr,
-	.listxattr = tfs_listxattr,
-	.setxattr = tfs_setxattr,
-	.removexattr = tfs_removexattr,
+#define OPERATIONS \
+	.close = tfs_close, \
+	.start = tfs_start, \
+	.stop = tfs_stop, \
+	.statfs = tfs_statfs, \
+	.load = tfs_load, \
+	.unload = tfs_unload, \
+	.free = tfs_free, \
+	.getattr = tfs_getattr, \
+	.setattr = tfs_setattr, \
+	.readlink = tfs_readlink, \
+	.lookup = tfs_lookup, \
+	.spelling = tfs_spelling, \
+	.readdir = tfs_readdir, \
+	.create = tfs_create, \
+	.tmpfile = tfs_tmpfile, \
+	.link = tfs_link, \
+	.unlink = tfs_unlink, \
+	.rmdir = tfs_rmdir, \
+	.rename = tfs_rename, \
+	.map = tfs_map, \
+	.written = tfs_written, \
+	.truncate = tfs_truncate, \
+	.allocate = tfs_allocate, \
+	.punch = tfs_punch, \
+	.getxattr = tfs_getxattr, \
+	.listxattr = tfs_listxattr, \
+	.setxattr = tfs_setxattr, \
+	.removexattr = tfs_removexattr, \
 	.ioctls = tfs_ioctls,
-};
+
+static const struct fuseblk_operations ops = { .open = tfs_open, OPERATIONS };
+static const struct fuseblk_operations fold_ops = { .open = tfs_open_fold, OPERATIONS };
 
 static const struct fuseblk_option no_options[] = { { 0 } };
 static const char *const types[] = { "testfs", NULL };
@@ -664,4 +721,13 @@ const struct fuseblk_driver testfs_driver = {
 	.options = no_options,
 	.node_size = sizeof(struct tfs_inode *),
 	.ops = &ops,
+};
+
+const struct fuseblk_driver testfs_fold_driver = {
+	.name = "testfs-fold",
+	.version = "1",
+	.types = types,
+	.options = no_options,
+	.node_size = sizeof(struct tfs_inode *),
+	.ops = &fold_ops,
 };

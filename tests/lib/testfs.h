@@ -10,9 +10,17 @@
 #ifndef TESTS_TESTFS_H
 #define TESTS_TESTFS_H
 
+#include <sys/ioctl.h>
 #include "fuseblk.h"
 
 extern const struct fuseblk_driver testfs_driver;
+/*
+ * As testfs, but names match in any case (ASCII) and with dots at their end,
+ * which are not stored; open directories have cursors; no handles.
+ */
+extern const struct fuseblk_driver testfs_fold_driver;
+/* Of a directory of testfs_fold: the cursor, which then rises by one. */
+#define TESTFS_IOC_CURSOR _IOR('T', 1, uint64_t)
 
 #define TESTFS_ROOT	2u
 #define TESTFS_FIRST	11u		/* the lowest inode number of files */

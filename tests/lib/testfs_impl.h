@@ -29,6 +29,7 @@ struct tfs_inode {
 	uint64_t parent;		/* directories */
 	struct tfs_entry *entries;
 	uint64_t next_cookie;
+	bool fold;			/* names match in any case, and with dots at their end */
 	char *target;
 	struct tfs_xattr *xattrs;
 	uint8_t blocks[TESTFS_BLOCKS];	/* enum fuseblk_extent_type: HOLE, MAPPED, UNWRITTEN */
@@ -41,6 +42,7 @@ struct tfs {
 	uint64_t max;
 	unsigned used;
 	uint32_t generation;
+	bool fold;			/* for new inodes */
 };
 
 /* Every operation starts with it: counts, waits, fails as the hooks say. */

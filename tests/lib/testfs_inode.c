@@ -321,7 +321,21 @@ static int set_version(struct fuseblk_volume *vol, struct fuseblk_node *node,
 	return end(fs, 0);
 }
 
+static int next_cursor(struct fuseblk_volume *vol, struct fuseblk_node *node,
+		       const struct fuseblk_caller *who, const void *in, void *out)
+{
+	(void)node;
+	(void)in;
+	if (!who->cursor)
+		return -ENOTTY;
+	BEGIN(vol, "ioctl");
+	memcpy(out, who->cursor, sizeof(uint64_t));
+	++*who->cursor;
+	return end(fs, 0);
+}
+
 const struct fuseblk_ioctl tfs_ioctls[] = {
+	{ TESTFS_IOC_CURSOR, FUSEBLK_IOCTL_ANYONE, false, 0, 8, next_cursor },
 	{ FS_IOC_GETFLAGS, FUSEBLK_IOCTL_ANYONE, false, 0, 4, get_flags },
 	{ FS_IOC_SETFLAGS, FUSEBLK_IOCTL_OWNER, true, 4, 0, set_flags },
 	{ FS_IOC_SETVERSION, FUSEBLK_IOCTL_ROOT, true, 4, 0, set_version },
