@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Make the bundled images again: images/make.sh [NAME...].  As root, with
-# e2fsprogs, python3 and the kernel's ext4 driver, which fills them.  Each image
-# is a row of a table below; README.md says what it is for.
+# e2fsprogs, python3 and the kernel's ext4 driver, which fills them; the FAT images
+# (fat.py) need dosfstools, mtools and python3 only, and no root.  Each image is
+# a row of a table here or there; README.md says what it is for.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/dev/shm}/fuseblk-images.XXXXXX")
@@ -138,3 +139,4 @@ if wanted f-orphans; then
 fi
 
 python3 "$here/corrupt.py" "$work" "$here" "$@"
+python3 "$here/fat.py" "$work" "$here" "$@"
