@@ -36,6 +36,8 @@ def find(image=None):
         if not images:
             raise Missing("no kernel in /boot: apt-get install linux-image-amd64")
         image = images[-1]
+    if not os.path.exists(image):
+        raise Missing(f"no kernel {image}: apt-get install linux-image-amd64")
     found = Kernel(image)
     if not os.path.isdir(found.modules):
         raise Missing(f"no {found.modules}: apt-get install linux-image-{found.release}")

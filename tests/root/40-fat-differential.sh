@@ -12,6 +12,7 @@ ALWAYS=noatime,tz=UTC,codepage=437,iocharset=iso8859-1,utf8=1
 OPTIONS=$ALWAYS,uid=0,gid=0,umask=0,shortname=mixed
 # Every second seed, and each file of options, with others.
 OTHERS=$ALWAYS,uid=1000,gid=1000,umask=022,shortname=winnt
+# shellcheck disable=SC2054
 OPTION_SETS=(
 	uid=1000,gid=1000,umask=022 shortname=lower shortname=win95 shortname=winnt utf8=0 utf8=0,uni_xlate quiet,uid=0
 	showexec,sys_immutable,rodir check=s nonumtail uid=1000,gid=1000,shortname=mixed,utf8=1,showexec,flush
