@@ -272,23 +272,40 @@ int fat_table_set(struct fat_volume *fat, uint32_t c, uint32_t value, enum fat_p
 
 /* ---- phases of FAT12 ------------------------------------------------------------------------ */
 
+/* Make sure that there is something to commit: the first byte is written as it is. */
+static int stir(struct fat_volume *fat)
+{
+	struct fuseblk_buf *buf;
+	uint8_t media;
+	int err = get_block(fat, 0, &buf);
+
+	if (err)
+		return err;
+	pthread_rwlock_wrlock(&fat->entry_lock);
+	media = buf->data[0];
+	fuseblk_buf_write(buf, FAT_PHASE_FRESH, 0, &media, 1);
+	pthread_rwlock_unlock(&fat->entry_lock);
+	fuseblk_buf_put(buf);
+	return -FUSEBLK_EAGAIN_COMMIT;
+}
+
 int fat_table_may(struct fat_volume *fat, enum fat_phase phase)
 {
 	_Atomic uint64_t *const epochs[] = { &fat->link_epoch, &fat->switch_epoch, &fat->cut_epoch };
 	uint64_t epoch = fuseblk_epoch(fat->vol);
 	unsigned mine = phase == FAT_PHASE_LINK ? 0 : phase == FAT_PHASE_SWITCH ? 1 : 2;
-	int err = 0;
+	bool meets = false;
 
 	if (fat->geo.bits != 12 || phase == FAT_PHASE_FRESH)
 		return 0;
 	pthread_rwlock_wrlock(&fat->entry_lock);
 	for (unsigned i = 0; i < 3; i++)
 		if (i != mine && *epochs[i] == epoch)
-			err = -FUSEBLK_EAGAIN_COMMIT;
-	if (!err)
+			meets = true;
+	if (!meets)
 		*epochs[mine] = epoch;
 	pthread_rwlock_unlock(&fat->entry_lock);
-	return err;
+	return meets ? stir(fat) : 0;
 }
 
 /* ---- entry 1 -------------------------------------------------------------------------------- */
