@@ -18,8 +18,8 @@
 #include <unistd.h>
 #include "caller.h"
 
-#define MOST_TRIES	50		/* for a caller that has not gone to sleep yet */
-#define TRY_NS		50000
+#define MOST_TRIES	220		/* for a caller that has not gone to sleep yet: 200 ms on a busy machine */
+#define SHORT_TRIES	20
 #define NO_ARG		UINT8_MAX
 
 struct call {
@@ -62,7 +62,7 @@ static bool parse_call(const char *text, struct call *call)
 
 static bool read_call(int proc, uint32_t pid, struct call *call)
 {
-	const struct timespec pause = { .tv_nsec = TRY_NS };
+	struct timespec pause = { .tv_nsec = 20000 };
 	char text[256];
 	ssize_t n = 0;
 	int fd;
@@ -76,6 +76,8 @@ static bool read_call(int proc, uint32_t pid, struct call *call)
 		n = pread(fd, text, sizeof(text) - 1, 0);
 		if (n <= 0 || text[0] != 'r')
 			break;
+		if (i == SHORT_TRIES)
+			pause.tv_nsec = 1000000;
 		nanosleep(&pause, NULL);
 	}
 	close(fd);

@@ -159,6 +159,7 @@ int fb_op_setattr(struct fb_request *req)
 		fb_volume_change_end(req->vol);
 	}
 	fb_node_unlock(node);
+	fb_stale_forget_finders(req->session, node->ino);
 put:
 	fb_node_put(node);
 	if (!err && req->vol->options.sync)

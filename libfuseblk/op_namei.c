@@ -173,6 +173,8 @@ static int make_locked(struct fb_request *req, struct fuseblk_node *dir,
 		err = vol->ops->create(vol, dir, name->bytes, name->len, what, &who, ino);
 	else
 		err = vol->ops->tmpfile(vol, dir, what, &who, ino);
+	if (err >= 0)
+		fb_stale_reused(req->session, *ino);
 	if (err >= 0 && !name)
 		fb_node_set_unlinked(vol, *ino, true);
 	return name_result(req, *ino, err);

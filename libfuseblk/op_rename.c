@@ -63,6 +63,7 @@ static int remove_step(struct fb_request *req, struct fb_names *names)
 	if (!err)
 		note_links(node);
 	fb_stale_settle(req, !err, false);
+	fb_stale_forget_finders(req->session, node->ino);
 	return err;
 }
 
@@ -173,6 +174,9 @@ settle:
 	respelled = err == FUSEBLK_RESPELLED ||
 		    ((flags & FUSEBLK_RENAME_EXCHANGE) && (names->respelled[0] || names->respelled[1]));
 	fb_stale_settle(req, err >= 0, respelled);
+	fb_stale_forget_finders(req->session, n[FB_NODE]->ino);
+	if (n[FB_TARGET])
+		fb_stale_forget_finders(req->session, n[FB_TARGET]->ino);
 	return err < 0 ? err : 0;
 }
 

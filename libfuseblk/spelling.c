@@ -4,9 +4,9 @@
  * spelling.h.
  *
  * An entry is prepared by its request, in the worker's list; marked once the
- * change is made; queued for the thread once the reply is out; and gone when
- * the kernel has been told.  Marks are few and short-lived, so they are
- * searched in a row; while there are none, a counter says so.
+ * change is made; queued for the thread once the reply is out; old when the
+ * kernel has been told; and gone a while later.  While there are no marks, a
+ * counter says so.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "caller.h"
 #include "channel.h"
 #include "node_table.h"
@@ -23,13 +24,18 @@
 #include "volume.h"
 #include "worker.h"
 
-#define MOST_FINDERS 16
+#define MOST_FINDERS	8
+#define BUCKETS		256u
+#define LINGER_SECONDS	1
+#define MOST_OLD	8192u
 
 struct fb_stale {
-	struct fb_stale *next;		/* of the worker's, then of the queue */
-	struct fb_stale *next_marked;
+	struct fb_stale *next;		/* of the worker's, then of the queue, then of the old ones */
+	struct fb_stale *next_marked;	/* of its bucket */
+	bool marked;
+	time_t told;			/* when it became old */
 	enum fb_stale_kind kind;
-	uint64_t parent, ino;		/* ino 0: nothing to mark */
+	uint64_t parent, ino;		/* ino 0: of a directory, not to be marked */
 	uint32_t finders[MOST_FINDERS];	/* threads that looked it up since it was marked, and may look at it once */
 	unsigned finder_count;		/* ever */
 	size_t len;
@@ -43,22 +49,113 @@ struct fb_spelling {
 	_Atomic uint64_t epoch;		/* rises, under replies, before an entry is voided */
 	pthread_mutex_t lock;		/* the rest; a leaf */
 	pthread_cond_t wake;
-	struct fb_stale *marked, *first, **last;
+	struct fb_stale *marked[BUCKETS];
 	_Atomic unsigned marked_count;
+	struct fb_stale *first, **last;	/* queue */
+	struct fb_stale *oldest, **newest;
+	unsigned old_count;
 	bool stop;
 };
 
 /* ---- the thread ----------------------------------------------------- */
 
-static void unmark(struct fb_spelling *sp, struct fb_stale *gone)
+/* Everything here but tell_kernel() and the thread itself: under the lock. */
+
+static struct fb_stale **bucket(struct fb_spelling *sp, uint64_t ino)
 {
-	for (struct fb_stale **at = &sp->marked; *at; at = &(*at)->next_marked) {
-		if (*at != gone)
-			continue;
-		*at = gone->next_marked;
-		atomic_fetch_sub(&sp->marked_count, 1);
-		break;
+	return &sp->marked[(ino * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+static void mark(struct fb_spelling *sp, struct fb_stale *stale)
+{
+	struct fb_stale **head = bucket(sp, stale->ino);
+
+	if (!stale->ino)
+		return;
+	stale->marked = true;
+	stale->next_marked = *head;
+	*head = stale;
+	atomic_fetch_add(&sp->marked_count, 1);
+}
+
+static void unmark(struct fb_spelling *sp, struct fb_stale *stale)
+{
+	struct fb_stale **at = bucket(sp, stale->ino);
+
+	if (!stale->marked)
+		return;
+	while (*at != stale)
+		at = &(*at)->next_marked;
+	*at = stale->next_marked;
+	stale->marked = false;
+	atomic_fetch_sub(&sp->marked_count, 1);
+}
+
+/* The next mark of @ino after @stale (NULL: the first). */
+static struct fb_stale *find(struct fb_spelling *sp, uint64_t ino, struct fb_stale *stale)
+{
+	stale = stale ? stale->next_marked : *bucket(sp, ino);
+	while (stale && stale->ino != ino)
+		stale = stale->next_marked;
+	return stale;
+}
+
+static struct fb_stale *take_first(struct fb_spelling *sp)
+{
+	struct fb_stale *stale = sp->first;
+
+	if (!stale)
+		return NULL;
+	sp->first = stale->next;
+	if (!sp->first)
+		sp->last = &sp->first;
+	return stale;
+}
+
+static struct timespec now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t;
+}
+
+static void add_old(struct fb_spelling *sp, struct fb_stale *stale)
+{
+	stale->told = now().tv_sec;
+	stale->next = NULL;
+	*sp->newest = stale;
+	sp->newest = &stale->next;
+	sp->old_count++;
+}
+
+/* Free those that are old enough, or too many; with @all, all. */
+static void free_old(struct fb_spelling *sp, bool all)
+{
+	time_t until = now().tv_sec - LINGER_SECONDS;
+
+	while (sp->oldest && (all || sp->old_count > MOST_OLD || sp->oldest->told < until)) {
+		struct fb_stale *stale = sp->oldest;
+
+		sp->oldest = stale->next;
+		if (!sp->oldest)
+			sp->newest = &sp->oldest;
+		sp->old_count--;
+		unmark(sp, stale);
+		free(stale);
 	}
+}
+
+static void sleep_thread(struct fb_spelling *sp)
+{
+	struct timespec until = now();
+
+	until.tv_sec += LINGER_SECONDS;
+	if (sp->oldest)
+		pthread_cond_timedwait(&sp->wake, &sp->lock, &until);
+	else
+		pthread_cond_wait(&sp->wake, &sp->lock);
+	free_old(sp, false);
 }
 
 /*
@@ -94,25 +191,48 @@ static void *spelling_main(void *arg)
 	struct fb_spelling *sp = arg;
 
 	pthread_mutex_lock(&sp->lock);
-	for (;;) {
-		struct fb_stale *stale;
+	while (!sp->stop) {
+		struct fb_stale *stale = take_first(sp);
 
-		while (!sp->first && !sp->stop)
-			pthread_cond_wait(&sp->wake, &sp->lock);
-		if (sp->stop)
-			break;
-		stale = sp->first;
-		sp->first = stale->next;
-		if (!sp->first)
-			sp->last = &sp->first;
+		if (!stale) {
+			sleep_thread(sp);
+			continue;
+		}
 		pthread_mutex_unlock(&sp->lock);
 		void_entry(sp, stale);
 		pthread_mutex_lock(&sp->lock);
-		unmark(sp, stale);
-		free(stale);
+		add_old(sp, stale);
 	}
 	pthread_mutex_unlock(&sp->lock);
 	return NULL;
+}
+
+static void free_spelling(struct fb_spelling *sp)
+{
+	struct fb_stale *stale;
+
+	while ((stale = take_first(sp)))
+		add_old(sp, stale);
+	free_old(sp, true);
+	pthread_mutex_destroy(&sp->lock);
+	pthread_rwlock_destroy(&sp->replies);
+	pthread_cond_destroy(&sp->wake);
+	free(sp);
+}
+
+static void init_spelling(struct fb_spelling *sp, struct fb_session *s)
+{
+	pthread_condattr_t attr;
+
+	sp->session = s;
+	sp->last = &sp->first;
+	sp->newest = &sp->oldest;
+	pthread_mutex_init(&sp->lock, NULL);
+	pthread_rwlock_init(&sp->replies, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&sp->wake, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 int fb_spelling_start(struct fb_session *s)
@@ -126,17 +246,13 @@ int fb_spelling_start(struct fb_session *s)
 	sp = calloc(1, sizeof(*sp));
 	if (!sp)
 		return -ENOMEM;
-	sp->session = s;
-	sp->last = &sp->first;
-	pthread_mutex_init(&sp->lock, NULL);
-	pthread_rwlock_init(&sp->replies, NULL);
-	pthread_cond_init(&sp->wake, NULL);
+	init_spelling(sp, s);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 128u << 10);
 	err = -pthread_create(&sp->thread, &attr, spelling_main, sp);
 	pthread_attr_destroy(&attr);
 	if (err)
-		free(sp);
+		free_spelling(sp);
 	else
 		s->spelling = sp;
 	return err;
@@ -153,16 +269,7 @@ void fb_spelling_stop(struct fb_session *s)
 	pthread_cond_signal(&sp->wake);
 	pthread_mutex_unlock(&sp->lock);
 	pthread_join(sp->thread, NULL);
-	while (sp->first) {
-		struct fb_stale *next = sp->first->next;
-
-		free(sp->first);
-		sp->first = next;
-	}
-	pthread_mutex_destroy(&sp->lock);
-	pthread_rwlock_destroy(&sp->replies);
-	pthread_cond_destroy(&sp->wake);
-	free(sp);
+	free_spelling(sp);
 	s->spelling = NULL;
 }
 
@@ -234,9 +341,7 @@ void fb_stale_settle(struct fb_request *req, bool done, bool given)
 			free(stale);
 			continue;
 		}
-		stale->next_marked = sp->marked;
-		sp->marked = stale;
-		atomic_fetch_add(&sp->marked_count, 1);
+		mark(sp, stale);
 		at = &stale->next;
 	}
 	pthread_mutex_unlock(&sp->lock);
@@ -280,15 +385,14 @@ static bool has_marks(const struct fb_spelling *sp)
 bool fb_stale_is_marked(struct fb_session *s, uint64_t ino)
 {
 	struct fb_spelling *sp = s->spelling;
-	struct fb_stale *stale;
+	bool is;
 
-	if (!has_marks(sp) || !ino)
+	if (!has_marks(sp))
 		return false;
 	pthread_mutex_lock(&sp->lock);
-	for (stale = sp->marked; stale && stale->ino != ino; stale = stale->next_marked)
-		;
+	is = find(sp, ino, NULL);
 	pthread_mutex_unlock(&sp->lock);
-	return stale;
+	return is;
 }
 
 void fb_stale_found(struct fb_request *req, uint64_t ino)
@@ -298,9 +402,33 @@ void fb_stale_found(struct fb_request *req, uint64_t ino)
 	if (!has_marks(sp))
 		return;
 	pthread_mutex_lock(&sp->lock);
-	for (struct fb_stale *stale = sp->marked; stale; stale = stale->next_marked)
-		if (stale->ino == ino)
-			stale->finders[stale->finder_count++ % MOST_FINDERS] = req->pid;
+	for (struct fb_stale *stale = find(sp, ino, NULL); stale; stale = find(sp, ino, stale))
+		stale->finders[stale->finder_count++ % MOST_FINDERS] = req->pid;
+	pthread_mutex_unlock(&sp->lock);
+}
+
+void fb_stale_forget_finders(struct fb_session *s, uint64_t ino)
+{
+	struct fb_spelling *sp = s->spelling;
+
+	if (!has_marks(sp))
+		return;
+	pthread_mutex_lock(&sp->lock);
+	for (struct fb_stale *stale = find(sp, ino, NULL); stale; stale = find(sp, ino, stale))
+		stale->finder_count = 0;
+	pthread_mutex_unlock(&sp->lock);
+}
+
+void fb_stale_reused(struct fb_session *s, uint64_t ino)
+{
+	struct fb_spelling *sp = s->spelling;
+	struct fb_stale *stale;
+
+	if (!has_marks(sp))
+		return;
+	pthread_mutex_lock(&sp->lock);
+	while ((stale = find(sp, ino, NULL)))
+		unmark(sp, stale);
 	pthread_mutex_unlock(&sp->lock);
 }
 
@@ -325,9 +453,7 @@ int fb_stale_check(struct fb_request *req, uint64_t ino)
 	if (!has_marks(sp))
 		return 0;
 	pthread_mutex_lock(&sp->lock);
-	for (struct fb_stale *stale = sp->marked; stale; stale = stale->next_marked) {
-		if (stale->ino != ino)
-			continue;
+	for (struct fb_stale *stale = find(sp, ino, NULL); stale; stale = find(sp, ino, stale)) {
 		marked = true;
 		known &= take_finder(stale, req->pid);
 	}

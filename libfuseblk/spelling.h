@@ -7,7 +7,8 @@
  * timeout.  So what a request does by another spelling can leave a wrong
  * entry in the cache: that of the stored spelling.  It can only be voided
  * after the reply, for the kernel takes the directory's lock to void it.
- * Until then the inode is marked:
+ * Until then, and for a second more for those who have just passed by the
+ * entry, the inode is marked:
  *  - its attributes are void (told before the reply) and stay so: replies
  *    give them no timeout;
  *  - GETATTR of it, which every use of the wrong entry then begins with, is
@@ -55,6 +56,10 @@ int fb_stale_check(struct fb_request *req, uint64_t ino);
 bool fb_stale_is_marked(struct fb_session *s, uint64_t ino);
 /* The caller has just looked @ino up. */
 void fb_stale_found(struct fb_request *req, uint64_t ino);
+/* Whoever has looked @ino up did so for something else than to look at it, or before it lost that name. */
+void fb_stale_forget_finders(struct fb_session *s, uint64_t ino);
+/* @ino is the number of a new inode: marks of the one that had it before are void. */
+void fb_stale_reused(struct fb_session *s, uint64_t ino);
 
 /*
  * LOOKUP is also sent without the directory's lock, so that its reply could
