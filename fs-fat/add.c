@@ -8,8 +8,9 @@
  * The end mark: on the device, slots behind it may hold anything.  A name
  * that is put at the end first (FRESH) has the first byte of every slot up to
  * and with the next end cleared, so that nothing old appears behind or, while
- * its slots come one block after the other, within it.  Where there was
- * something to clear, what would otherwise be FRESH comes after that, in LINK.
+ * its slots come one block after the other, within it.  In an epoch where
+ * there was something to clear, what would otherwise be FRESH comes after
+ * that, in LINK.
  */
 #include <errno.h>
 #include <string.h>
@@ -70,52 +71,57 @@ static void write_bytes(const struct blocks *b, uint32_t slot, const void *bytes
 
 /* ---- places --------------------------------------------------------------------- */
 
-static int grow(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct fat_index *idx)
+/* @run zeroed, in FRESH. */
+static int clear_run(struct fuseblk_volume *vol, const struct fat_run *run)
 {
 	const struct fat_geometry *geo = &fat_of(vol)->geo;
-	uint64_t block;
-	struct fat_run run;
-	int err = fat_chain_append(vol, dir, 1, &run);
+	uint64_t block = fat_cluster_off(geo, run->start) / geo->sector_size;
+	uint64_t end = block + ((uint64_t)run->count << geo->cluster_shift) / geo->sector_size;
+	struct fuseblk_buf *buf;
+	int err;
 
-	if (err)
-		return err;
-	block = fat_cluster_off(geo, run.start) / geo->sector_size;
-	for (uint64_t n = ((uint64_t)run.count << geo->cluster_shift) / geo->sector_size; n; n--, block++) {
-		struct fuseblk_buf *buf;
-
+	for (; block < end; block++) {
 		err = fuseblk_buf_new(vol, block, &buf);
 		if (err)
 			return err;
 		fuseblk_buf_put(buf);
 	}
-	idx->area += (uint32_t)(((uint64_t)run.count << geo->cluster_shift) / FAT_SLOT_SIZE);
 	return 0;
 }
 
-/* Clusters for slots up to @end; none of them if there is not room for all. */
+/*
+ * Up to @want clusters more.  They are cut off again only if they could not be
+ * cleared: a directory that lost something is linked to what is new too late
+ * (link_phase() in append.c).
+ */
+static int grow(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct fat_index *idx, uint32_t want)
+{
+	const struct fat_geometry *geo = &fat_of(vol)->geo;
+	struct fat_run run;
+	int err = fat_chain_append(vol, dir, want, &run);
+
+	if (err)
+		return err;
+	err = clear_run(vol, &run);
+	if (err)
+		fat_chain_cut(vol, dir, run.index);
+	else
+		idx->area += (uint32_t)(((uint64_t)run.count << geo->cluster_shift) / FAT_SLOT_SIZE);
+	return err;
+}
+
+/* Clusters for slots up to @end. */
 static int reach(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct fat_index *idx, uint32_t end)
 {
-	uint32_t clusters, area;
-	int err;
+	uint32_t per_cluster = fat_of(vol)->geo.cluster_size / FAT_SLOT_SIZE;
+	int err = 0;
 
-	if (!idx->area) {
+	if (!idx->area)
 		err = fat_dir_slots(vol, dir, &idx->area);
-		if (err)
-			return err;
-	}
-	if (end <= idx->area)
-		return 0;
-	if (end > fat_dir_limit(vol, dir))
-		return -ENOSPC;
-	area = idx->area;
-	err = fat_chain_length(vol, dir, &clusters);
-	while (!err && idx->area < end) {
-		err = grow(vol, dir, idx);
-		if (!err || fat_node(dir)->chain.clusters == clusters)
-			continue;
-		fat_chain_cut(vol, dir, clusters);
-		idx->area = area;
-	}
+	if (!err && end > idx->area && end > fat_dir_limit(vol, dir))
+		err = -ENOSPC;
+	while (!err && idx->area < end)
+		err = grow(vol, dir, idx, (end - idx->area + per_cluster - 1) / per_cluster);
 	return err;
 }
 
@@ -179,19 +185,23 @@ static void encode(struct fat_volume *fat, const struct fat_name *name, const st
 		memcpy(p->found.units, name->units, name->len * sizeof(name->units[0]));
 }
 
-/* Slots from the old end to the new, if the name comes to the end. True if something was cleared. */
-static bool clear_behind(struct put *p, uint32_t end, uint32_t area)
+/* The phase of what is apart from its short entry and not yet, or no more, part of a name. */
+static enum fat_phase apart_phase(struct fuseblk_volume *vol, struct fuseblk_node *dir)
+{
+	return fat_node(dir)->cleared_epoch == fuseblk_epoch(vol) ? FAT_PHASE_LINK : FAT_PHASE_FRESH;
+}
+
+/* Slots from the old end to the new, if the name comes to the end. */
+static void clear_behind(struct put *p, struct fuseblk_node *dir, uint32_t end, uint32_t area)
 {
 	static const uint8_t zero;
-	bool cleared = false;
 
 	for (uint32_t slot = end; slot <= p->found.slot + 1 && slot < area; slot++) {
 		if (buf_of(&p->blocks, slot)->data[off_of(&p->blocks, slot)] == FAT_NAME_END)
 			continue;
 		write_bytes(&p->blocks, slot, &zero, 1, FAT_PHASE_FRESH);
-		cleared = true;
+		fat_node(dir)->cleared_epoch = fuseblk_epoch(p->blocks.vol);
 	}
-	return cleared;
 }
 
 /* Block by block, the one with the short entry in @phase. */
@@ -229,8 +239,9 @@ int fat_dir_put(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t s
 	if (err)
 		goto out;
 	p.found.pos = fat_dir_pos(buf_of(&p.blocks, p.found.slot), off_of(&p.blocks, p.found.slot), fat->geo.sector_size);
-	write_name(&p, phase, past > idx->end && clear_behind(&p, idx->end, idx->area) ? FAT_PHASE_LINK
-										       : FAT_PHASE_FRESH);
+	if (past > idx->end)
+		clear_behind(&p, dir, idx->end, idx->area);
+	write_name(&p, phase, apart_phase(vol, dir));
 	fat_index_add_name(fat, idx, &p.found);
 	fat_parent_note(fat, de, p.found.pos);
 	*pos = p.found.pos;
@@ -315,7 +326,7 @@ int fat_dir_take_in(struct fuseblk_volume *vol, struct fuseblk_node *dir, const 
 	if (err)
 		goto out;
 	if (is_new(&b, found->slot)) {
-		write_deleted(&b, found, FAT_PHASE_ADD, FAT_PHASE_FRESH);
+		write_deleted(&b, found, FAT_PHASE_ADD, apart_phase(vol, dir));
 		fat_index_del_name(fat, idx, found, 0);
 	} else {
 		write_deleted(&b, found, phase, FAT_PHASE_CUT);

@@ -258,6 +258,7 @@ struct fat_node {
 	/* directories: index.c */
 	struct fat_index *index;
 	struct fat_removed *removed;
+	uint64_t cleared_epoch;		/* add.c: the epoch in which something behind the end mark was cleared */
 	/* preallocated clusters beyond the size are with inos.c: fat_ino_spare */
 };
 
