@@ -534,21 +534,37 @@ int fat_ino_spare_set(struct fat_volume *fat, uint64_t ino, const struct fat_spa
 	return r || !spare->count ? 0 : -ENOMEM;
 }
 
-void fat_inos_release_spares(struct fat_volume *fat, bool all)
+/* Take up to @most spare chains from inodes that nobody refers to, or from all. */
+static unsigned take_spares(struct fat_volume *fat, bool all, struct fat_spare *taken, unsigned most)
 {
 	struct fat_inos *inos = fat->inos;
 	struct record *next;
+	unsigned n = 0;
 
 	pthread_mutex_lock(&inos->lock);
-	for (struct record *r = inos->spares; r; r = next) {
+	for (struct record *r = inos->spares; r && n < most; r = next) {
 		next = r->spare_next;
 		if (!all && fuseblk_is_referenced(fat->vol, r->ino))
 			continue;
-		fat_alloc_free_later(fat, r->spare.start, r->spare.count);
+		taken[n++] = r->spare;
 		set_spare(inos, r, (struct fat_spare){ 0 });
 		drop_if_idle(inos, r);
 	}
 	pthread_mutex_unlock(&inos->lock);
+	return n;
+}
+
+/* Freeing reads the table: not under the lock. */
+void fat_inos_release_spares(struct fat_volume *fat, bool all)
+{
+	struct fat_spare taken[64];
+	unsigned n;
+
+	do {
+		n = take_spares(fat, all, taken, 64);
+		for (unsigned i = 0; i < n; i++)
+			fat_alloc_free_later(fat, taken[i].start, taken[i].count);
+	} while (n == 64);
 }
 
 /* ---- the table itself ------------------------------------------------------------------ */
