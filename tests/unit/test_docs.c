@@ -5,7 +5,9 @@
  * fuseblk-ext2(8): its table of features has the rows of fs-ext2/features.c
  * with the same word and mode, and the image that a row names exists, has the
  * feature and is expected by images/README.md to behave that way; every
- * option of the driver and of the library is named.  mount.fuseblk(8): every
+ * option of the driver and of the library is named.  fuseblk-fat(8): the same
+ * of options, and the tests that its table names for each are there and use
+ * it.  mount.fuseblk(8): every
  * option of the mount.  fuseblk(3): every function and operation of
  * fuseblk.h, and an example that consists of lines of the example driver.
  */
@@ -18,6 +20,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 #include "../../fs-ext2/super.h"
+#include "../../fs-fat/fat.h"
 #include "mount_internal.h"
 #include "options.h"
 
@@ -28,7 +31,7 @@ struct row {
 	char name[64], word[16], mode[16], image[64];
 };
 
-static char *ext2_page, *mount_page, *api_page;
+static char *ext2_page, *fat_page, *mount_page, *api_page;
 static struct row rows[ROW_MAX];
 static unsigned row_count;
 
@@ -239,6 +242,8 @@ static void test_driver_options(void **state)
 	(void)state;
 	assert_int_equal(missing_options(ext2_page, "fuseblk-ext2.8", e2_option_table), 0);
 	assert_int_equal(missing_options(ext2_page, "fuseblk-ext2.8", fb_option_table), 0);
+	assert_int_equal(missing_options(fat_page, "fuseblk-fat.8", fat_option_table), 0);
+	assert_int_equal(missing_options(fat_page, "fuseblk-fat.8", fb_option_table), 0);
 }
 
 /* "and their opposites", "and their recursive forms", "the smackfs options" */
@@ -331,6 +336,44 @@ static void test_interface(void **state)
 	assert_true(seen > 70);
 }
 
+/* ---- the tests of FAT's options --------------------------------------- */
+
+static void check_option_test(const char *option, const char *folder, const char *test, const char *suffix)
+{
+	char path[256], *text;
+
+	snprintf(path, sizeof(path), "%s/%s.%s", folder, test, suffix);
+	text = read_source(path);
+	if (!has_word(text, option))
+		fail_msg("fuseblk-fat.8 says that %s tests the option %s", path, option);
+	free(text);
+}
+
+/* ".It Cm OPTION Ta DEFAULT Ta UNIT-TEST Ta ROOT-TEST" */
+static void test_fat_option_rows(void **state)
+{
+	char line[512], option[64], unit[64], root[64];
+	const char *text = fat_page;
+	unsigned rows_seen = 0, options = 0;
+
+	(void)state;
+	while (next_line(&text, line, sizeof(line))) {
+		if (sscanf(line, ".It Cm %63s Ta %*[^T]Ta %63s Ta %63s", option, unit, root) != 3)
+			continue;
+		check_option_test(option, "tests/unit", unit, "c");
+		check_option_test(option, "tests/root", root, "sh");
+		rows_seen++;
+	}
+	for (const struct fuseblk_option *o = fat_option_table; o->name; o++) {
+		snprintf(line, sizeof(line), "\n.It Cm %s Ta ", o->name);
+		if (!strstr(fat_page, line))
+			fail_msg("the option %s has no row in fuseblk-fat.8", o->name);
+		/* NAME and NAME=VALUE are one row, and stand together */
+		options += o == fat_option_table || strcmp(o->name, o[-1].name) != 0;
+	}
+	assert_int_equal(rows_seen, options);
+}
+
 static void test_example(void **state)
 {
 	char *driver = read_source("libfuseblk/examples/linear.c"), line[512], whole[520];
@@ -356,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_feature_rows),
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_driver_options),
+		cmocka_unit_test(test_fat_option_rows),
 		cmocka_unit_test(test_mount_options),
 		cmocka_unit_test(test_interface),
 		cmocka_unit_test(test_example),
@@ -363,11 +407,13 @@ int main(void)
 	int ret;
 
 	ext2_page = read_source("docs/man/fuseblk-ext2.8");
+	fat_page = read_source("docs/man/fuseblk-fat.8");
 	mount_page = read_source("docs/man/mount.fuseblk.8");
 	api_page = read_source("docs/man/fuseblk.3");
 	read_rows();
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	free(ext2_page);
+	free(fat_page);
 	free(mount_page);
 	free(api_page);
 	return ret;
