@@ -152,6 +152,7 @@ void fat_alloc_free_later(struct fat_volume *fat, uint32_t start, uint32_t count
 	if (!kept)
 		fuseblk_log(fat->vol, FUSEBLK_WARNING, "out of memory: %u clusters from %u on stay in use until "
 			    "fsck.fat frees them", chain.count, start);
+	fat_table_stir(fat);	/* what took the reference away may be durable already: nothing else need be dirty */
 }
 
 void fat_freed_unreferenced(struct fat_volume *fat, bool on)

@@ -47,6 +47,8 @@ int fat_cursor_set(struct fat_volume *fat, struct fat_cursor *cur, uint32_t c, u
  */
 int64_t fat_cursor_fill(struct fat_volume *fat, struct fat_cursor *cur, uint32_t c, uint32_t count, bool chain);
 void fat_cursor_end(struct fat_cursor *cur);
+/* Make sure that there is something to commit, so that the epoch ends: a byte is written as it is. 0 or -EIO. */
+int fat_table_stir(struct fat_volume *fat);
 /* Entry 1 says from now on that an error was met. */
 int fat_table_set_unsound(struct fat_volume *fat);
 

@@ -272,21 +272,22 @@ int fat_table_set(struct fat_volume *fat, uint32_t c, uint32_t value, enum fat_p
 
 /* ---- phases of FAT12 ------------------------------------------------------------------------ */
 
-/* Make sure that there is something to commit: the first byte is written as it is. */
-static int stir(struct fat_volume *fat)
+/* FSINFO, where there is one, is what such a commit writes anyway. */
+int fat_table_stir(struct fat_volume *fat)
 {
+	const struct fat_geometry *geo = &fat->geo;
 	struct fuseblk_buf *buf;
-	uint8_t media;
-	int err = get_block(fat, 0, &buf);
+	uint8_t first;
+	int err = geo->fsinfo ? fuseblk_buf_get(fat->vol, geo->fsinfo / geo->sector_size, &buf) : get_block(fat, 0, &buf);
 
 	if (err)
-		return err;
+		return -EIO;
 	pthread_rwlock_wrlock(&fat->entry_lock);
-	media = buf->data[0];
-	fuseblk_buf_write(buf, FAT_PHASE_FRESH, 0, &media, 1);
+	first = buf->data[0];
+	fuseblk_buf_write(buf, FAT_PHASE_FRESH, 0, &first, 1);
 	pthread_rwlock_unlock(&fat->entry_lock);
 	fuseblk_buf_put(buf);
-	return -FUSEBLK_EAGAIN_COMMIT;
+	return 0;
 }
 
 int fat_table_may(struct fat_volume *fat, enum fat_phase phase)
@@ -305,7 +306,9 @@ int fat_table_may(struct fat_volume *fat, enum fat_phase phase)
 	if (!meets)
 		*epochs[mine] = epoch;
 	pthread_rwlock_unlock(&fat->entry_lock);
-	return meets ? stir(fat) : 0;
+	if (!meets)
+		return 0;
+	return fat_table_stir(fat) ? -EIO : -FUSEBLK_EAGAIN_COMMIT;
 }
 
 /* ---- entry 1 -------------------------------------------------------------------------------- */
