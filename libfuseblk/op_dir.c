@@ -54,7 +54,7 @@ static int rewind_cursor(struct fb_request *req, const struct fuseblk_node *dir)
 	struct fb_dir_handle *h;
 	int err;
 
-	if (!req->vol->info.dir_cursors || req->in.readdir.off)
+	if (!req->vol->info.dir_cursors || req->in.readdir.off || !req->in.readdir.fh)
 		return 0;
 	err = fb_dir_handle_get(handles, dir->ino, req->in.readdir.fh, &h);
 	if (err)

@@ -39,6 +39,8 @@ struct lookups {
 	uint64_t nodeid, count;
 };
 
+#define FK_MOST_NOTICES 64
+
 struct fk {
 	struct fuseblk_volume *vol;
 	struct fb_session *session;
@@ -58,9 +60,12 @@ struct fk {
 	uint64_t last_unique;
 	bool ended;			/* the session closed its end */
 	char violation[256];		/* the first breach of the protocol, "" if none */
+	uint64_t replies;
+	struct fk_notice notices[FK_MOST_NOTICES];
+	size_t notice_count;
 };
 
-static _Thread_local uint32_t caller_uid, caller_gid;
+static _Thread_local uint32_t caller_uid, caller_gid, caller_pid;
 
 static void violation(struct fk *fk, const char *what, uint64_t unique, long value)
 {
@@ -103,6 +108,45 @@ static void file_answer(struct fk *fk, const struct fuse_out_header *head,
 	fk->answers = answer;
 }
 
+static void file_notice(struct fk *fk, const struct fk_notice *notice)
+{
+	if (fk->notice_count < FK_MOST_NOTICES) {
+		fk->notices[fk->notice_count] = *notice;
+		fk->notices[fk->notice_count++].after = fk->replies;
+	}
+}
+
+/* Returns true if it is a good notification. */
+static bool take_notice(struct fk *fk, int code, const uint8_t *body, size_t len)
+{
+	struct fk_notice notice = { .code = code };
+	struct fuse_notify_inval_entry_out entry;
+	struct fuse_notify_prune_out prune;
+
+	if (code == FUSE_NOTIFY_INVAL_INODE && len == sizeof(struct fuse_notify_inval_inode_out)) {
+		memcpy(&notice.nodeid, body, sizeof(notice.nodeid));
+	} else if (code == FUSE_NOTIFY_INVAL_ENTRY && len > sizeof(entry)) {
+		memcpy(&entry, body, sizeof(entry));
+		body += sizeof(entry);
+		len -= sizeof(entry);
+		if (entry.namelen > 1024 || len != entry.namelen + 1 || body[entry.namelen] ||
+		    strlen((const char *)body) != entry.namelen)
+			return false;
+		notice.nodeid = entry.parent;
+		memcpy(&notice.flags, (const uint8_t *)&entry + sizeof(entry) - 4, 4);
+		memcpy(notice.name, body, len);
+	} else if (code == (int)FUSE_NOTIFY_PRUNE && len == sizeof(prune) + 8) {
+		memcpy(&prune, body, sizeof(prune));
+		memcpy(&notice.nodeid, body + sizeof(prune), 8);
+		if (prune.count != 1 || prune.padding || prune.spare)
+			return false;
+	} else {
+		return false;
+	}
+	file_notice(fk, &notice);
+	return true;
+}
+
 /* What the kernel checks of any reply before it looks at the body. */
 static void take_reply(struct fk *fk, const uint8_t *bytes, size_t len)
 {
@@ -115,15 +159,16 @@ static void take_reply(struct fk *fk, const uint8_t *bytes, size_t len)
 	memcpy(&head, bytes, sizeof(head));
 	if (head.len != len)
 		violation(fk, "length differs from the header's", head.unique, head.len);
-	else if (!head.unique && head.error == FUSE_NOTIFY_INVAL_INODE &&
-		 len == sizeof(head) + sizeof(struct fuse_notify_inval_inode_out))
-		return;			/* no reply: cached attributes are void */
+	else if (!head.unique && head.error > 0 &&
+		 take_notice(fk, head.error, bytes + sizeof(head), len - sizeof(head)))
+		return;			/* no reply */
 	else if (head.error > 0 || head.error < -511)
 		violation(fk, "error out of range", head.unique, head.error);
 	else if (head.error && len != sizeof(head))
 		violation(fk, "an error with a body", head.unique, (long)len);
 	else if (!take_owed(fk, head.unique) && !(head.unique & 1))
 		violation(fk, "nobody asked, or answered before", head.unique, head.error);
+	fk->replies++;
 	file_answer(fk, &head, bytes + sizeof(head), len - sizeof(head));
 }
 
@@ -358,6 +403,44 @@ void fk_as(struct fk *fk, uint32_t uid, uint32_t gid)
 	caller_gid = gid;
 }
 
+void fk_as_thread(struct fk *fk, uint32_t pid)
+{
+	(void)fk;
+	caller_pid = pid;
+}
+
+uint64_t fk_replies(struct fk *fk)
+{
+	uint64_t replies;
+
+	pthread_mutex_lock(&fk->lock);
+	replies = fk->replies;
+	pthread_mutex_unlock(&fk->lock);
+	return replies;
+}
+
+size_t fk_notices(struct fk *fk, struct fk_notice *list, size_t want, size_t max)
+{
+	struct timespec until;
+	size_t n;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += 500000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&fk->lock);
+	while (fk->notice_count < want && !fk->ended &&
+	       !pthread_cond_timedwait(&fk->arrived, &fk->lock, &until))
+		;
+	n = fk->notice_count < max ? fk->notice_count : max;
+	memcpy(list, fk->notices, n * sizeof(*list));
+	fk->notice_count = 0;
+	pthread_mutex_unlock(&fk->lock);
+	return n;
+}
+
 /* What a 7.45 kernel offered, as logged by a raw server; see reference/protocol.md. */
 #define OFFERED (0x73fffffbull | 0x5fdull << 32)
 
@@ -438,6 +521,8 @@ uint64_t fk_send(struct fk *fk, struct message *m)
 		head->unique = unique;
 		head->uid = caller_uid;
 		head->gid = caller_gid;
+		if (caller_pid)
+			head->pid = caller_pid;
 	}
 	fk_send_raw(fk, m->bytes, m->len);
 	message_free(m);

@@ -53,6 +53,8 @@ uint32_t fk_max_write(struct fk *fk);
 /* The caller of the requests that this thread sends from now on. */
 void fk_as(struct fk *fk, uint32_t uid, uint32_t gid);
 #define FK_OFFER_ALL UINT64_MAX
+/* The thread of the requests that this thread sends from now on; 0, as at first: whatever the message says. */
+void fk_as_thread(struct fk *fk, uint32_t pid);
 /* @flags: offered INIT flags, FK_OFFER_ALL: those of a 7.45 kernel. */
 int fk_init(struct fk *fk, uint32_t minor, uint64_t flags);
 
@@ -86,6 +88,20 @@ struct fk_args {
 /* Returns the body's length. */
 ssize_t fk_call(struct fk *fk, const struct fk_args *args, void *out, size_t out_size);
 uint64_t fk_call_async(struct fk *fk, const struct fk_args *args);
+
+/* ---- notifications -------------------------------------------------- */
+
+struct fk_notice {
+	int code;			/* FUSE_NOTIFY_* */
+	uint64_t nodeid;		/* of INVAL_INODE and PRUNE; of INVAL_ENTRY the parent */
+	uint32_t flags;			/* of INVAL_ENTRY */
+	uint64_t after;			/* replies that had come before it */
+	char name[1025];
+};
+/* Those that came since the last call, at most @max, once there are @want (or after half a second). Returns their number. */
+size_t fk_notices(struct fk *fk, struct fk_notice *list, size_t want, size_t max);
+/* Replies that have come. */
+uint64_t fk_replies(struct fk *fk);
 
 /* ---- lookup counts -------------------------------------------------- */
 
@@ -125,6 +141,8 @@ int fk_rename2(struct fk *fk, uint64_t dir, const char *name, uint64_t newdir,
 int fk_link(struct fk *fk, uint64_t node, uint64_t dir, const char *name,
 	    struct fuse_entry_out *out);
 int fk_open(struct fk *fk, uint64_t node, uint32_t flags, struct fuse_open_out *out);
+/* IOCTL of an open directory. */
+int fk_ioctl_dir(struct fk *fk, uint64_t node, uint64_t fh, uint32_t cmd, void *out, size_t out_size);
 int fk_opendir(struct fk *fk, uint64_t node, struct fuse_open_out *out);
 int fk_create(struct fk *fk, uint64_t dir, const char *name, uint32_t mode,
 	      uint32_t flags, struct fuse_entry_out *entry, struct fuse_open_out *open);
@@ -165,6 +183,8 @@ struct fk_dirent {
 	uint64_t nodeid;		/* READDIRPLUS; 0: no lookup */
 	struct fuse_attr attr;		/* likewise */
 };
+/* READDIR by a handle, for what is at @off; only the error or 0. */
+int fk_readdir_fh(struct fk *fk, uint64_t dir, uint64_t fh, uint64_t off);
 /* One reply's entries from @off on. Returns their number, 0 at the end. */
 ssize_t fk_readdir(struct fk *fk, uint64_t dir, uint64_t off, uint32_t size, bool plus,
 		   struct fk_dirent *list, size_t max);

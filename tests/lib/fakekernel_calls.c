@@ -382,6 +382,36 @@ int fk_bmap(struct fk *fk, uint64_t node, uint64_t block, uint32_t block_size, u
 	return exact(fk, &args, out, sizeof(struct fuse_bmap_out));
 }
 
+int fk_ioctl_dir(struct fk *fk, uint64_t node, uint64_t fh, uint32_t cmd, void *out, size_t out_size)
+{
+	struct fuse_ioctl_in head = {
+		.fh = fh, .flags = FUSE_IOCTL_DIR, .cmd = cmd, .out_size = (uint32_t)out_size,
+	};
+	struct fk_args args = { ARGS(FUSE_IOCTL, node, head) };
+	struct {
+		struct fuse_ioctl_out head;
+		uint8_t bytes[FB_WIRE_IOCTL_MAX];
+	} reply;
+	ssize_t n = fk_call(fk, &args, &reply, sizeof(reply.head) + out_size);
+
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n != sizeof(reply.head) + out_size)
+		return -EPROTO;
+	memcpy(out, reply.bytes, out_size);
+	return reply.head.result;
+}
+
+int fk_readdir_fh(struct fk *fk, uint64_t dir, uint64_t fh, uint64_t off)
+{
+	struct fuse_read_in in = { .fh = fh, .offset = off, .size = 4096 };
+	struct fk_args args = { ARGS(FUSE_READDIR, dir, in) };
+	uint8_t bytes[4096];
+	ssize_t n = fk_call(fk, &args, bytes, sizeof(bytes));
+
+	return n < 0 ? (int)n : 0;
+}
+
 int fk_ioctl(struct fk *fk, uint64_t node, uint32_t cmd, const void *in, size_t in_size,
 	     void *out, size_t out_size)
 {
