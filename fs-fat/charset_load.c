@@ -197,9 +197,7 @@ static int make_by_char(const struct loader *l)
 	int err = 0;
 
 	for (size_t i = 0; i < from->count && !err; i++) {
-		uint32_t own = ask_bytes(l, from->pair[i].c);
-
-		if (!own || own == from->pair[i].bytes)
+		if (ask_bytes(l, from->pair[i].c) == from->pair[i].bytes)
 			err = fat_pairs_add(to, from->pair[i].c, from->pair[i].bytes);
 	}
 	sort(to, compare_chars);

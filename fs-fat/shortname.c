@@ -123,7 +123,7 @@ static unsigned find_dot(const uint16_t *units, unsigned len)
 		first++;
 	while (dot > 0 && units[dot - 1] != '.')
 		dot--;
-	return dot > first + 1 && dot < len ? dot - 1 : len;
+	return dot > first && dot < len ? dot - 1 : len;
 }
 
 /* Can the case bits that shortname= makes keep the case of @part? */

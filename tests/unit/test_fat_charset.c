@@ -184,6 +184,10 @@ static void test_gb18030(void **state)
 {
 	struct fat_charset *cs = must_open("gb18030", 4);
 	iconv_t cd = iconv_open("GB18030", "UTF-32LE");
+	static const char *const none[] = {
+		"\xe3\x32\x9a\x36", "\xe4\x30\x81\x30", "\x90\x2f\x81\x30", "\x90\x30\x80\x30", "\x90\x30\x81\x3a", "\x90\x30\x81",
+	};
+	uint32_t back;
 
 	(void)state;
 	for (uint32_t c = 0x80; c < 0x110000; c += c < 0x10000 ? 1 : 997) {
@@ -198,6 +202,10 @@ static void test_gb18030(void **state)
 		assert_memory_equal(out, expected, 4 - room);
 	}
 	iconv_close(cd);
+	assert_int_equal(fat_charset_decode(cs, (const uint8_t *)"\xe3\x32\x9a\x35", 4, &back), 4);
+	assert_int_equal(back, 0x10ffff);
+	for (unsigned i = 0; i < COUNT(none); i++)
+		assert_int_equal(fat_charset_decode(cs, (const uint8_t *)none[i], strlen(none[i]), &back), 0);
 	fat_charset_close(cs);
 }
 
