@@ -140,6 +140,7 @@ void fat_parent_forget(struct fat_volume *fat, const struct fat_dirent *de, uint
 int fat_parent_ino(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint64_t *ino);
 /* index.c */
 struct fat_parents *fat_indexes_parents(struct fat_volume *fat);
+size_t fat_indexes_bytes(struct fat_volume *fat);	/* of all indexes kept */
 
 /* ---- namei.c ------------------------------------------------------------------ */
 

@@ -67,6 +67,16 @@ struct fat_parents *fat_indexes_parents(struct fat_volume *fat)
 	return fat->indexes->parents;
 }
 
+size_t fat_indexes_bytes(struct fat_volume *fat)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&fat->indexes->lock);
+	bytes = fat->indexes->bytes;
+	pthread_mutex_unlock(&fat->indexes->lock);
+	return bytes;
+}
+
 /* ---- names by hash --------------------------------------------------------- */
 
 static uint32_t key(uint32_t hash)
@@ -264,11 +274,16 @@ static bool is_dir(const struct fat_found *found)
 	return (found->de.attr & FAT_ATTR_DIR) != 0;
 }
 
+static bool is_indexed(const struct fat_found *found)
+{
+	return !fat_dir_dots(&found->de) && !(found->de.attr & FAT_ATTR_LABEL);
+}
+
 static int note_name(struct fat_volume *fat, struct fat_index *idx, const struct fat_found *found)
 {
 	struct fat_keys keys;
 
-	if (fat_dir_dots(&found->de))
+	if (!is_indexed(found))
 		return 0;
 	idx->entries++;
 	idx->dirs += is_dir(found);
@@ -293,9 +308,8 @@ void fat_index_add_name(struct fat_volume *fat, struct fat_index *idx, const str
 		set_bit(idx->taken, slot);
 }
 
-void fat_index_del_name(struct fat_volume *fat, struct fat_index *idx, const struct fat_found *found, uint64_t held_epoch)
+static void forget_name(struct fat_volume *fat, struct fat_index *idx, const struct fat_found *found)
 {
-	uint32_t first = found->slot + 1 - found->slots;
 	struct fat_keys keys;
 
 	fat_keys_of(fat, found, &keys);
@@ -303,6 +317,14 @@ void fat_index_del_name(struct fat_volume *fat, struct fat_index *idx, const str
 		del_key(idx, key(keys.hash[i]), found->slot);
 	idx->entries--;
 	idx->dirs -= is_dir(found);
+}
+
+void fat_index_del_name(struct fat_volume *fat, struct fat_index *idx, const struct fat_found *found, uint64_t held_epoch)
+{
+	uint32_t first = found->slot + 1 - found->slots;
+
+	if (is_indexed(found))
+		forget_name(fat, idx, found);
 	if (held_epoch) {
 		fat_index_settle(idx, held_epoch);
 		idx->freed_epoch = held_epoch;

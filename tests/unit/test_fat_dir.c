@@ -5,6 +5,7 @@
  * power leaves, and directories that lie.
  */
 #include "fat_dir_rig.h"
+#include "../../fs-fat/dir_impl.h"
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -258,6 +259,7 @@ static void test_borders(void **state)
 	assert_int_equal(rig_list(&r, dir, 7, count_name, &listed), 302);
 	assert_int_equal(listed, 302);
 	rig_unmount(&r);
+	rig_script(&r, "test $(mdir -b -i $F ::d | wc -l) = 300");
 	/* and another mount, whose index comes from the device */
 	rig_mount(&r, false);
 	dir = ino_of(&r, RIG_ROOT, "d");
@@ -647,6 +649,231 @@ static void test_parent(void **state)
 	}
 }
 
+/* ---- what rename uses ------------------------------------------------------------------------------------ */
+
+static const char *const *names_for_rename;
+
+/* Inside one block: away and back in SWITCH. */
+static int rename_step(struct rig *r, struct fuseblk_node *dir, void *arg)
+{
+	const char *const *names = arg;
+	struct fat_found from;
+	struct fat_dirent de;
+	struct fat_name to;
+	uint32_t slot;
+	uint64_t pos;
+	int err = fat_dir_find_bytes(r->vol, dir, names[0], strlen(names[0]), &from);
+
+	if (!err)
+		err = fat_parse_name(r->vol, names[1], strlen(names[1]), true, &to);
+	if (!err)
+		err = fat_dir_shorten(r->vol, dir, &to);
+	if (!err)
+		err = fat_dir_place(r->vol, dir, fat_name_slots(&to), from.slot, &slot);
+	if (err)
+		return err;
+	assert_int_equal(slot / 16, from.slot / 16);
+	assert_int_equal((slot + fat_name_slots(&to) - 1) / 16, from.slot / 16);
+	de = from.de;
+	memcpy(de.name, to.short_name, sizeof(de.name));
+	assert_int_equal(fat_dir_put(r->vol, dir, slot, &to, &de, FAT_PHASE_SWITCH, &pos), 0);
+	return fat_dir_take_in(r->vol, dir, &from, FAT_PHASE_SWITCH);
+}
+
+static void check_one_name(struct rig *after, void *arg)
+{
+	bool before = found(after, RIG_ROOT, names_for_rename[0]) >= 0;
+	bool now = found(after, RIG_ROOT, names_for_rename[1]) >= 0;
+
+	(void)arg;
+	assert_true(before != now);
+}
+
+static void test_switch(void **state)
+{
+	static const char *const names[] = { "Name before", "Name from then on" };
+	struct rig r;
+
+	(void)state;
+	names_for_rename = names;
+	rig_make(&r, SIZE, FAT16_SMALL " && echo x >$F.x && mcopy -i $F $F.x '::Name before'; rm $F.x");
+	rig_mount(&r, true);
+	assert_int_equal(rig_change(&r, RIG_ROOT, rename_step, (void *)names), 0);
+	assert_int_equal(found(&r, RIG_ROOT, names[0]), -ENOENT);
+	assert_int_equal(found(&r, RIG_ROOT, names[1]), 0);
+	rig_commit(&r);
+	rig_cut(&r, 30, check_one_name, NULL);
+	rig_unmount(&r);
+	rig_free(&r);
+}
+
+/* ---- errors of the device ------------------------------------------------------------------------------------ */
+
+/* Whatever read fails: what says that it failed was not done, what says that it was done is there. */
+static void test_read_errors(void **state)
+{
+	static const char name[] = "A name that is long enough for a border between blocks, and then for one more block of slots, "
+		"which makes a hundred and some more units of it and so on to be quite sure that it is";
+
+	unsigned failed = 0;
+
+	(void)state;
+	for (unsigned nth = 1; nth < 25; nth++) {
+		struct fuseblk_node *node;
+		struct rig r;
+		uint64_t dir;
+		int made, there;
+
+		rig_make(&r, SIZE, FAT16_SMALL " && mmd -i $F ::d ::d/one ::d/two ::d/three '::d/a fourth one' ::d/b5");
+		rig_mount(&r, false);
+		dir = ino_of(&r, RIG_ROOT, "d");
+		node = rig_node(&r, dir);
+		assert_int_equal(rig_create(&r, RIG_ROOT, "the volume is in use now", FILE_MODE, NULL), 0);
+		rig_commit(&r);
+		fat_index_unload(r.vol, node);
+		fb_cache_shrink(r.vol->cache);
+		fb_device_fault_set(r.device, FB_FAULT_READ, nth, FB_FAULT_FAIL, false);
+		made = rig_create(&r, dir, name, nth % 2 ? DIR_MODE : FILE_MODE, NULL);
+		assert_true(made == 0 || made == -EIO);
+		failed += made != 0;
+		fb_device_fault_set(r.device, FB_FAULT_READ, 0, FB_FAULT_FAIL, false);
+		fuseblk_node_put(node);
+		there = found(&r, dir, name);
+		assert_int_equal(there, made ? -ENOENT : 0);
+		assert_int_equal(found(&r, dir, "three"), 0);
+		rig_unmount(&r);
+		rig_free(&r);
+	}
+	assert_true(failed > 3);
+}
+
+/* ---- any volume, at random ----------------------------------------------------------------------------------- */
+
+#define ITEMS 60
+
+struct item {
+	bool there, dir;
+};
+
+static void item_name(unsigned i, char *name)
+{
+	memset(name, 0, 300);
+	name_of(i, 5 + (i * 41) % 200, name);
+}
+
+static void check_listing(struct rig *r, uint64_t dir, const struct item *items)
+{
+	unsigned want = 2, listed = 0;
+	char name[300];
+
+	for (unsigned i = 0; i < ITEMS; i++) {
+		item_name(i, name);
+		want += items[i].there;
+		assert_int_equal(found(r, dir, name) >= 0, items[i].there);
+	}
+	assert_int_equal(rig_list(r, dir, 5, count_name, &listed), want);
+}
+
+static void random_operation(struct rig *r, uint64_t dir, struct item *items)
+{
+	unsigned i = rig_random(r, ITEMS);
+	struct item *item = &items[i];
+	char name[300];
+	int err;
+
+	item_name(i, name);
+	if (!item->there) {
+		item->dir = rig_random(r, 3) == 0;
+		err = rig_create(r, dir, name, item->dir ? DIR_MODE : FILE_MODE, NULL);
+		if (err == -ENOSPC) {
+			rig_commit(r);		/* as the library does */
+			err = rig_create(r, dir, name, item->dir ? DIR_MODE : FILE_MODE, NULL);
+		}
+		if (err == -ENOSPC && dir == RIG_ROOT)
+			return;			/* it has its number of slots */
+		if (err)
+			fail_msg("create says %d", err);
+	} else {
+		assert_int_equal(item->dir ? rig_rmdir(r, dir, name) : rig_unlink(r, dir, name), 0);
+	}
+	item->there = !item->there;
+	if (rig_random(r, 25) == 0)
+		rig_commit(r);
+}
+
+static void test_kinds(void **state)
+{
+	static const struct { uint64_t size; const char *mkfs; } kinds[] = {
+		{ 1440u << 10, "mkfs.fat -F 12 $F" },
+		{ 4u << 20, "mkfs.fat -F 12 -s 64 $F" },
+		{ 8u << 20, "mkfs.fat -F 16 -s 1 $F" },
+		{ 32u << 20, "mkfs.fat -F 16 -S 4096 -s 1 $F" },
+		{ 40u << 20, "mkfs.fat -F 32 -s 1 $F" },
+		{ 36u << 20, "mkfs.fat -F 16 -S 2048 -s 2 $F" },
+	};
+
+	(void)state;
+	for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		struct item in_root[ITEMS] = { { false, false } }, in_dir[ITEMS] = { { false, false } };
+		struct rig r;
+		uint64_t dir;
+
+		rig_make(&r, kinds[k].size, kinds[k].mkfs);
+		rig_mount(&r, k < 4);
+		dir = make_dir(&r, RIG_ROOT, "the directory");
+		rig_commit(&r);
+		for (unsigned i = 0; i < 400; i++)
+			random_operation(&r, dir, in_dir);
+		check_listing(&r, dir, in_dir);
+		rig_commit(&r);
+		if (r.log)
+			rig_cut(&r, 15, NULL, NULL);
+		for (unsigned i = 0; i < 60; i++)
+			random_operation(&r, RIG_ROOT, in_root);
+		rig_unmount(&r);
+		rig_mount(&r, false);
+		check_listing(&r, ino_of(&r, RIG_ROOT, "the directory"), in_dir);
+		for (unsigned i = 0; i < ITEMS; i++) {
+			char name[300];
+
+			item_name(i, name);
+			assert_int_equal(found(&r, RIG_ROOT, name) >= 0, in_root[i].there);
+		}
+		rig_unmount(&r);
+		rig_free(&r);
+	}
+}
+
+/* As many as a directory may have. */
+static void test_most(void **state)
+{
+	unsigned n = 0, listed = 0;
+	char name[20];
+	uint64_t dir;
+	struct rig r;
+	int err;
+
+	(void)state;
+	rig_make(&r, 12u << 20, "mkfs.fat -F 16 -s 4 $F");
+	rig_mount(&r, false);
+	dir = make_dir(&r, RIG_ROOT, "d");
+	do {
+		snprintf(name, sizeof(name), "N%u", n);
+		err = rig_create(&r, dir, name, FILE_MODE, NULL);
+		n += !err;
+		if (n % 4096 == 0)
+			rig_commit(&r);
+	} while (!err);
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(n, FAT_DIR_SLOTS - 2);
+	assert_int_equal(size_of(&r, dir), FAT_DIR_SLOTS * 32);
+	assert_true(fat_indexes_bytes(fat_of(r.vol)) < 1u << 20);
+	assert_int_equal(found(&r, dir, "n65533"), FUSEBLK_RESPELLED);
+	assert_int_equal(rig_list(&r, dir, 1000, count_name, &listed), FAT_DIR_SLOTS);
+	rig_unmount(&r);
+	rig_free(&r);
+}
+
 /* ---- directories that lie ------------------------------------------------------------------------------ */
 
 static void ignore_name(void *arg, const char *name, size_t len, uint64_t ino, unsigned char type)
@@ -810,6 +1037,7 @@ static void test_bounded(void **state)
 {
 	char name[20];
 	struct rig r;
+	size_t most = 0;
 
 	(void)state;
 	make_large(&r);
@@ -818,8 +1046,10 @@ static void test_bounded(void **state)
 		for (unsigned i = 0; i < LARGES; i++) {
 			snprintf(name, sizeof(name), "D%u", i);
 			assert_int_equal(found(&r, ino_of(&r, RIG_ROOT, name), "N19999"), 0);
+			most = fat_indexes_bytes(fat_of(r.vol)) > most ? fat_indexes_bytes(fat_of(r.vol)) : most;
 		}
 	}
+	assert_true(most > 7u << 20 && most <= 8u << 20);
 	rig_unmount_dirty(&r);
 	rig_free(&r);
 }
@@ -890,6 +1120,10 @@ int main(void)
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_parent),
+		cmocka_unit_test(test_switch),
+		cmocka_unit_test(test_read_errors),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_orphans),
 		cmocka_unit_test(test_slash),
 		cmocka_unit_test(test_loop),
