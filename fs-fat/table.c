@@ -275,18 +275,18 @@ int fat_table_set(struct fat_volume *fat, uint32_t c, uint32_t value, enum fat_p
 /* FSINFO, where there is one, is what such a commit writes anyway. */
 int fat_table_stir(struct fat_volume *fat)
 {
-	const struct fat_geometry *geo = &fat->geo;
-	struct fuseblk_buf *buf;
+	struct fuseblk_buf *got = NULL, *buf = fat->alloc->fsinfo;
 	uint8_t first;
-	int err = geo->fsinfo ? fuseblk_buf_get(fat->vol, geo->fsinfo / geo->sector_size, &buf) : get_block(fat, 0, &buf);
 
-	if (err)
+	if (!buf && get_block(fat, 0, &got))
 		return -EIO;
+	if (!buf)
+		buf = got;
 	pthread_rwlock_wrlock(&fat->entry_lock);
 	first = buf->data[0];
 	fuseblk_buf_write(buf, FAT_PHASE_FRESH, 0, &first, 1);
 	pthread_rwlock_unlock(&fat->entry_lock);
-	fuseblk_buf_put(buf);
+	fuseblk_buf_put(got);
 	return 0;
 }
 
