@@ -455,7 +455,7 @@ static void test_garbage(void **state)
 	n = 0;
 	assert_int_equal(rig_list(&r, RIG_ROOT, 3, assert_no_garbage, &n), 23);
 	rig_commit(&r);
-	rig_cut(&r, 60, check_no_garbage, NULL);
+	rig_cut(&r, 40, check_no_garbage, NULL);
 	rig_unmount(&r);
 	rig_free(&r);
 }
@@ -518,7 +518,7 @@ static void test_cuts(void **state)
 			rig_commit(&r);
 	}
 	rig_commit(&r);
-	rig_cut(&r, 120, check_kept, NULL);
+	rig_cut(&r, 60, check_kept, NULL);
 	rig_unmount(&r);
 	rig_free(&r);
 }
@@ -744,7 +744,7 @@ static void test_read_errors(void **state)
 		rig_unmount(&r);
 		rig_free(&r);
 	}
-	assert_true(failed > 3);
+	assert_true(failed > 0);
 }
 
 /* ---- any volume, at random ----------------------------------------------------------------------------------- */
@@ -807,9 +807,9 @@ static void test_kinds(void **state)
 		{ 1440u << 10, "mkfs.fat -F 12 $F" },
 		{ 4u << 20, "mkfs.fat -F 12 -s 64 $F" },
 		{ 8u << 20, "mkfs.fat -F 16 -s 1 $F" },
-		{ 32u << 20, "mkfs.fat -F 16 -S 4096 -s 1 $F" },
+		{ 18u << 20, "mkfs.fat -F 16 -S 4096 -s 1 $F" },
 		{ 40u << 20, "mkfs.fat -F 32 -s 1 $F" },
-		{ 36u << 20, "mkfs.fat -F 16 -S 2048 -s 2 $F" },
+		{ 20u << 20, "mkfs.fat -F 16 -S 2048 -s 2 $F" },
 	};
 
 	(void)state;
@@ -827,7 +827,7 @@ static void test_kinds(void **state)
 		check_listing(&r, dir, in_dir);
 		rig_commit(&r);
 		if (r.log)
-			rig_cut(&r, 15, NULL, NULL);
+			rig_cut(&r, 8, NULL, NULL);
 		for (unsigned i = 0; i < 60; i++)
 			random_operation(&r, RIG_ROOT, in_root);
 		rig_unmount(&r);
