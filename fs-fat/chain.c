@@ -156,21 +156,22 @@ static int broken(struct walk *w, const char *what, uint32_t value)
 			       last, what, value);
 }
 
-static int check_link(struct walk *w, uint32_t value)
+/* What is wrong with the link to @value; NULL: nothing. */
+static const char *fault_of(struct walk *w, uint32_t value)
 {
 	const struct fat_geometry *geo = &fat_of(w->vol)->geo;
 
 	if (value == FAT_FREE)
-		return broken(w, "a free entry,", value);
+		return "a free entry,";
 	if (!fat_is_cluster(geo, value))
-		return broken(w, value == FAT_BAD ? "a bad cluster," : "an impossible one,", value);
+		return value == FAT_BAD ? "a bad cluster," : "an impossible one,";
 	if (value == w->mark || w->run.index + w->run.count >= geo->clusters)
-		return broken(w, "what came before, to", value);
+		return "what came before, to";
 	if (++w->steps == w->power) {
 		w->power *= 2;
 		w->mark = value;
 	}
-	return 0;
+	return NULL;
 }
 
 /* Where to begin for cluster @index: in the last run known before it, or at the start. */
@@ -191,20 +192,26 @@ static int walk_begin(struct walk *w, struct fuseblk_volume *vol, struct fuseblk
 	return 0;
 }
 
-/* One cluster further: *value, which belongs to the run (1) or begins another (0). At the end ->ended is set. */
-static int step(struct walk *w, uint32_t *value)
+/*
+ * One cluster further: *value, which belongs to the run (1) or begins another
+ * (0).  At the end ->ended is set.  @peek: nobody asked for what follows, and
+ * a fault in it is for whoever does (1, the run as it was).
+ */
+static int step(struct walk *w, bool peek, uint32_t *value)
 {
 	uint32_t last = w->run.start + w->run.count - 1;
 	int err = fat_cursor_get(fat_of(w->vol), &w->cur, last, value);
+	const char *fault;
 
-	if (!err && *value == FAT_EOC) {
+	if (err)
+		return peek ? 1 : err;
+	if (*value == FAT_EOC) {
 		w->ended = true;
 		return 0;
 	}
-	if (!err)
-		err = check_link(w, *value);
-	if (err)
-		return err;
+	fault = fault_of(w, *value);
+	if (fault)
+		return peek ? 1 : broken(w, fault, *value);
 	if (*value != last + 1)
 		return 0;
 	w->run.count++;
@@ -215,14 +222,17 @@ static int step(struct walk *w, uint32_t *value)
 static int finish_run(struct walk *w, uint64_t enough, uint32_t *value)
 {
 	const struct fat_geometry *geo = &fat_of(w->vol)->geo;
-	uint32_t near = geo->sector_size * 8 / geo->bits;
-	int r = 1;
+	uint32_t near = geo->sector_size * 8 / geo->bits, before;
+	int r;
 
-	while (r == 1) {
-		if (w->run.index + (uint64_t)w->run.count >= enough && (w->run.start + w->run.count) % near == 0)
+	do {
+		bool peek = w->run.index + (uint64_t)w->run.count >= enough;
+
+		if (peek && (w->run.start + w->run.count) % near == 0)
 			return 1;
-		r = step(w, value);
-	}
+		before = w->run.count;
+		r = step(w, peek, value);
+	} while (r == 1 && w->run.count != before);
 	return r;
 }
 
