@@ -290,7 +290,7 @@ static int check_fat32(struct parse *p, unsigned *active)
 	if (flags & FAT32_NO_MIRROR) {
 		*active = flags & FAT32_ACTIVE;
 		if (*active >= b->fats)
-			return refuse(p, "the boot sector says that table %u is the active one, but there are only %u",
+			return refuse(p, "the boot sector's active table is number %u, but there are only %u",
 				      *active, b->fats);
 		p->geo->fat_copies = 0;
 	}

@@ -294,7 +294,7 @@ static const struct refusal {
 	{ "root cluster 0", CARD, { { 44, 4, 0 } }, { "root directory is 0", "2 to 129023" } },
 	{ "root cluster 1", CARD, { { 44, 4, 1 } }, { "root directory is 1", "2 to 129023" } },
 	{ "root cluster past the end", CARD, { { 44, 4, 129024 } }, { "root directory is 129024", "2 to 129023" } },
-	{ "active table 2 of 2", CARD, { { 40, 2, 0x82 } }, { "table 2", "only 2" } },
+	{ "active table 2 of 2", CARD, { { 40, 2, 0x82 } }, { "active table is number 2", "only 2" } },
 };
 
 static void make_refusal(const struct refusal *r, uint8_t s[512])
