@@ -164,6 +164,15 @@ static int scan_window(struct scan *s, uint64_t device, uint32_t slot, uint32_t 
 	return err;
 }
 
+/* Where the chain is broken, what comes before is still there, block by block. */
+static int locate_window(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t slot, uint32_t want,
+			 uint64_t *device, uint32_t *count)
+{
+	int err = locate(vol, dir, slot, want, device, count);
+
+	return err == -EUCLEAN ? locate(vol, dir, slot, fat_block_slots(fat_of(vol)), device, count) : err;
+}
+
 int fat_dir_scan(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t from, fat_view_fn fn, void *ctx)
 {
 	struct scan s = { .vol = vol, .fn = fn, .ctx = ctx };
@@ -172,7 +181,7 @@ int fat_dir_scan(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t 
 	int err;
 
 	do {
-		err = locate(vol, dir, slot, window, &device, &count);
+		err = locate_window(vol, dir, slot, window, &device, &count);
 		if (!err)
 			err = scan_window(&s, device, slot, count);
 		slot += count;
