@@ -152,6 +152,15 @@ static int cut_all(struct fuseblk_volume *vol, struct fat_node *n)
 	return 0;
 }
 
+/* A directory is cut only to take back what it was just given: there is nothing of it that must not be seen again. */
+static void note_loss(struct fuseblk_volume *vol, struct fat_node *n)
+{
+	if (n->is_dir || is_fresh(vol, n) || n->lost_epoch == fuseblk_epoch(vol))
+		return;
+	n->lost_epoch = fuseblk_epoch(vol);
+	n->lost_size = (uint32_t)n->size;
+}
+
 int fat_chain_cut(struct fuseblk_volume *vol, struct fuseblk_node *node, uint32_t clusters)
 {
 	struct fat_volume *fat = fat_of(vol);
@@ -175,10 +184,7 @@ int fat_chain_cut(struct fuseblk_volume *vol, struct fuseblk_node *node, uint32_
 	err = fat_table_set(fat, last.start, FAT_EOC, is_fresh(vol, n) ? FAT_PHASE_FRESH : FAT_PHASE_CUT);
 	if (err)
 		return err;
-	if (!is_fresh(vol, n) && n->lost_epoch != fuseblk_epoch(vol)) {
-		n->lost_epoch = fuseblk_epoch(vol);
-		n->lost_size = (uint32_t)n->size;
-	}
+	note_loss(vol, n);
 	fat_alloc_free_later(fat, value, rest);
 	pthread_mutex_lock(&n->chain_lock);
 	cut_known(&n->chain, clusters, last.start);

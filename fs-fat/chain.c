@@ -72,6 +72,20 @@ static bool follows(const struct fat_run *a, const struct fat_run *b)
 	return a->index + a->count == b->index && a->start + a->count == b->start;
 }
 
+/* For one run more: room for 4, then 8, 16 ... FAT_RUNS. */
+static bool make_room(struct fat_chain *chain)
+{
+	unsigned room = chain->count ? 2u * chain->count : 4;
+	struct fat_run *grown;
+
+	if (chain->runs && (chain->count < 4 || (chain->count & (chain->count - 1))))
+		return true;
+	grown = realloc(chain->runs, (room < FAT_RUNS ? room : FAT_RUNS) * sizeof(*grown));
+	if (grown)
+		chain->runs = grown;
+	return grown != NULL;
+}
+
 /* What is known already of its clusters agrees with @run. */
 void fat_chain_learn(struct fat_chain *chain, const struct fat_run *run)
 {
@@ -79,10 +93,6 @@ void fat_chain_learn(struct fat_chain *chain, const struct fat_run *run)
 	struct fat_run *before = i ? &chain->runs[i - 1] : NULL;
 	uint32_t end = run->index + run->count;
 
-	if (!chain->runs)
-		chain->runs = malloc(FAT_RUNS * sizeof(*chain->runs));
-	if (!chain->runs)
-		return;
 	if (before && before->index + before->count > run->index) {
 		if (before->index + before->count < end)
 			before->count = end - before->index;
@@ -93,6 +103,8 @@ void fat_chain_learn(struct fat_chain *chain, const struct fat_run *run)
 			thin(chain);
 			i = runs_to(chain, run->index);
 		}
+		if (!make_room(chain))
+			return;
 		memmove(&chain->runs[i + 1], &chain->runs[i], (chain->count - i) * sizeof(*chain->runs));
 		chain->runs[i++] = *run;
 		chain->count++;

@@ -275,7 +275,7 @@ void fat_chain_fini(struct fat_chain *chain);
  * The run that covers cluster @index of the file, clipped to begin there:
  * out->index == @index, out->count >= 1, at most @want.  S or X.  0; -ENOENT:
  * past the end; -EUCLEAN: a loop, a link to a free, bad or impossible cluster
- * (reported); -EIO.  Cost: O(1) on the way forward, O(length / FAT_RUNS) at random.
+ * (reported); -EIO; -EINTR (a long walk).  Cost: O(1) on the way forward, O(length / FAT_RUNS) at random.
  */
 int fat_chain_find(struct fuseblk_volume *vol, struct fuseblk_node *node, uint32_t index, uint32_t want,
 		   struct fat_run *out);

@@ -23,8 +23,8 @@ static int too_short(const struct map *m)
 {
 	const struct fat_node *n = fat_node(m->node);
 
-	return fuseblk_corrupt(m->vol, fuseblk_ino(m->node), "%u clusters for %llu bytes: the chain is too short",
-			       n->chain.clusters, (unsigned long long)n->size);
+	return fuseblk_corrupt(m->vol, fuseblk_ino(m->node), "the chain of clusters is too short for %llu bytes",
+			       (unsigned long long)n->size);
 }
 
 static uint32_t clusters_to(const struct fat_geometry *geo, uint64_t bytes)

@@ -30,8 +30,8 @@ struct rig {
 	struct fuseblk_node *node[RIG_FILES];
 	struct fat_spare spare[RIG_FILES];
 	uint32_t seed;
-	unsigned damage;		/* fuseblk_corrupt calls */
-	uint64_t discarded, freed;	/* bytes */
+	_Atomic unsigned damage;	/* fuseblk_corrupt calls */
+	_Atomic uint64_t discarded, freed;	/* bytes */
 	bool can_discard, interrupted;
 };
 
