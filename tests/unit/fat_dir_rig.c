@@ -329,3 +329,90 @@ int rig_list(struct rig *r, uint64_t dir, unsigned batch, rig_name_fn fn, void *
 	fb_node_put(node);
 	return err ? err : (int)l.count;
 }
+
+/* ---- for many tests ------------------------------------------------------------------ */
+
+int rig_found(struct rig *r, uint64_t dir, const char *name)
+{
+	uint64_t ino;
+
+	return rig_lookup(r, dir, name, &ino);
+}
+
+uint64_t rig_ino(struct rig *r, uint64_t dir, const char *name)
+{
+	uint64_t ino = 0;
+
+	assert_true(rig_lookup(r, dir, name, &ino) >= 0);
+	return ino;
+}
+
+uint64_t rig_mkdir(struct rig *r, uint64_t dir, const char *name)
+{
+	uint64_t ino = 0;
+
+	assert_true(rig_create(r, dir, name, RIG_DIR, &ino) >= 0);
+	return ino;
+}
+
+void rig_name(unsigned i, unsigned len, char *name)
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz-_ 0123456789";
+
+	memset(name, 0, 300);
+	snprintf(name, 300, "%u-", i);
+	for (size_t at = strlen(name); at < len; at++)
+		name[at] = digits[(at * 7 + i) % (sizeof(digits) - 1)];
+	if (len > strlen(name))
+		len = (unsigned)strlen(name);
+	name[len] = 0;
+	if (name[len - 1] == ' ')
+		name[len - 1] = 'e';
+}
+
+void rig_count_name(void *arg, const char *name, size_t len, uint64_t ino, unsigned char type)
+{
+	(void)name;
+	(void)len;
+	(void)ino;
+	(void)type;
+	++*(unsigned *)arg;
+}
+
+uint64_t rig_dir_size(struct rig *r, uint64_t dir)
+{
+	struct fuseblk_node *node = rig_node(r, dir);
+	uint64_t bytes;
+
+	assert_int_equal(fat_dir_size(r->vol, node, &bytes), 0);
+	fuseblk_node_put(node);
+	return bytes;
+}
+
+unsigned rig_le16(const uint8_t *p)
+{
+	return p[0] | (unsigned)p[1] << 8;
+}
+
+uint8_t *rig_fixed_root(struct image *image)
+{
+	uint8_t *b = image_bytes(image);
+
+	return b + (size_t)rig_le16(b + 11) * (rig_le16(b + 14) + b[16] * rig_le16(b + 22));
+}
+
+uint8_t *rig_cluster(struct image *image, unsigned c)
+{
+	uint8_t *b = image_bytes(image);
+
+	return rig_fixed_root(image) + rig_le16(b + 17) * 32 + (size_t)(c - 2) * b[13] * rig_le16(b + 11);
+}
+
+unsigned rig_first_dir(struct image *image)
+{
+	uint8_t *slot = rig_fixed_root(image);
+
+	while (!(slot[11] & FAT_ATTR_DIR) || slot[11] == FAT_ATTR_LONG)
+		slot += 32;
+	return rig_le16(slot + 26);
+}

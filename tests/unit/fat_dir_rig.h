@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/stat.h>
 #include "../../fs-fat/dir.h"
 #include "../../libfuseblk/cache.h"
 #include "../../libfuseblk/device.h"
@@ -20,7 +21,11 @@
 #include "../../libfuseblk/volume.h"
 #include "../lib/image.h"
 
-#define RIG_ROOT 1u
+#define RIG_ROOT	1u
+#define RIG_SIZE	(8u << 20)
+#define RIG_FAT16	"mkfs.fat -F 16 -s 1 -r 512 $F"		/* clusters of 512 bytes */
+#define RIG_FILE	(S_IFREG | 0644)
+#define RIG_DIR		(S_IFDIR | 0755)
 
 struct rig {
 	struct image *image;		/* what the device writes to */
@@ -64,6 +69,20 @@ int rig_change(struct rig *r, uint64_t dir, int (*fn)(struct rig *r, struct fuse
 /* All names of a directory, at most @batch per call of readdir; @fn for each. Returns how many, or an error. */
 typedef void (*rig_name_fn)(void *arg, const char *name, size_t len, uint64_t ino, unsigned char type);
 int rig_list(struct rig *r, uint64_t dir, unsigned batch, rig_name_fn fn, void *arg);
+void rig_count_name(void *arg, const char *name, size_t len, uint64_t ino, unsigned char type);	/* ++*(unsigned *)arg */
+/* As rig_lookup, where the inode does not matter. */
+int rig_found(struct rig *r, uint64_t dir, const char *name);
+uint64_t rig_ino(struct rig *r, uint64_t dir, const char *name);	/* of what is there */
+uint64_t rig_mkdir(struct rig *r, uint64_t dir, const char *name);
+uint64_t rig_dir_size(struct rig *r, uint64_t dir);
+/* Name number @i, about @len long, in @name (300 bytes). */
+void rig_name(unsigned i, unsigned len, char *name);
+
+/* Bytes of a FAT16 image: the fixed root, cluster @c, the first cluster of the first directory in the root. */
+unsigned rig_le16(const uint8_t *p);
+uint8_t *rig_fixed_root(struct image *image);
+uint8_t *rig_cluster(struct image *image, unsigned c);
+unsigned rig_first_dir(struct image *image);
 /* Buffers asked for so far. */
 uint64_t rig_gets(struct rig *r);
 
