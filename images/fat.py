@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zlib
 
+sys.dont_write_bytecode = True
 from fatfile import ARCHIVE, HIDDEN, READ_ONLY, SYSTEM, Fat, entry, long_slots, short_name
 
 work, out = map(os.path.abspath, sys.argv[1:3])
