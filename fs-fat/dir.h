@@ -46,7 +46,7 @@ uint64_t fat_dir_pos(const struct fuseblk_buf *buf, size_t off, uint32_t block_s
 typedef bool (*fat_visit_fn)(void *ctx, const struct fat_found *found);
 int fat_dir_walk(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint32_t from, fat_visit_fn visit, void *ctx);
 
-/* ---- index.c ----------------------------------------------------------------- */
+/* ---- indexes.c, find.c ----------------------------------------------------------------- */
 
 int fat_indexes_open(struct fat_volume *fat);
 void fat_indexes_close(struct fat_volume *fat);

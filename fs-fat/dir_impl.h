@@ -88,9 +88,10 @@ struct fat_index {
 	uint32_t hint[FAT_NAME_SLOTS + 1];	/* no room for n slots begins below hint[n] */
 };
 
-/* The index, made if need be (one scan), kept until fat_index_put(). S or X. An incomplete one has ->error. 0, -ENOMEM. */
-int fat_index_get(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct fat_index **out);
-void fat_index_put(struct fat_volume *fat, struct fat_index *idx);
+/* One scan. NULL: no memory. What kept it from being complete is in ->error. S or X. */
+struct fat_index *fat_index_build(struct fuseblk_volume *vol, struct fuseblk_node *dir);
+void fat_index_free(struct fat_index *idx);
+size_t fat_index_size(const struct fat_index *idx);	/* bytes of memory */
 /*
  * A name came or went (X).  Without memory the index is dropped at
  * fat_index_put().  @held_epoch: the slots stay taken until it is over; 0:
@@ -112,6 +113,14 @@ struct fat_keys {
 };
 void fat_keys_of(struct fat_volume *fat, const struct fat_found *found, struct fat_keys *keys);
 uint32_t fat_short_hash(struct fat_volume *fat, const uint8_t short_name[11], uint8_t lcase);
+
+/* ---- indexes.c ------------------------------------------------------------ */
+
+/* The index, made if need be, kept until fat_index_put(). S or X. An incomplete one has ->error. 0, -ENOMEM. */
+int fat_index_get(struct fuseblk_volume *vol, struct fuseblk_node *dir, struct fat_index **out);
+void fat_index_put(struct fat_volume *fat, struct fat_index *idx);
+size_t fat_indexes_bytes(struct fat_volume *fat);	/* of all that are kept */
+struct fat_parents *fat_indexes_parents(struct fat_volume *fat);
 
 /* ---- find.c ---------------------------------------------------------------- */
 
@@ -138,9 +147,6 @@ void fat_parent_note(struct fat_volume *fat, const struct fat_dirent *de, uint64
 void fat_parent_forget(struct fat_volume *fat, const struct fat_dirent *de, uint64_t pos);
 /* The inode of the directory that ".." of @dir leads to. 0, -ENOENT, errors. S or X of @dir. */
 int fat_parent_ino(struct fuseblk_volume *vol, struct fuseblk_node *dir, uint64_t *ino);
-/* index.c */
-struct fat_parents *fat_indexes_parents(struct fat_volume *fat);
-size_t fat_indexes_bytes(struct fat_volume *fat);	/* of all indexes kept */
 
 /* ---- namei.c ------------------------------------------------------------------ */
 
