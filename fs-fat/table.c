@@ -278,7 +278,7 @@ int fat_table_stir(struct fat_volume *fat)
 	struct fuseblk_buf *got = NULL, *buf = fat->alloc->fsinfo;
 	uint8_t first;
 
-	if (!buf && get_block(fat, 0, &got))
+	if (!buf && (fat_group_need(fat, 2) || get_block(fat, 0, &got)))
 		return -EIO;
 	if (!buf)
 		buf = got;

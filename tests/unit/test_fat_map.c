@@ -376,6 +376,90 @@ static void test_random(void **state)
 			run_random(&shapes[i], seed * 6000 + seed + i % 2, 250);
 }
 
+/* ---- a table that cannot be read at some moment ---- */
+
+static int faulty_op(unsigned kind, uint64_t *size)
+{
+	struct fuseblk_extent ext[3];
+	int n;
+
+	switch (kind) {
+	case 0:
+		return fat_truncate(&rig->vol, rig->node[0], *size = 3000);
+	case 1:
+		return fat_truncate(&rig->vol, rig->node[0], *size = 40000);
+	case 2:
+		return fat_truncate(&rig->vol, rig->node[0], *size = 0);
+	case 3:
+		return fat_allocate(&rig->vol, rig->node[0], 0, 90000, *size, NULL);
+	default:
+		n = fat_map(&rig->vol, rig->node[0], *size, 9000, FUSEBLK_MAP_WRITE, NULL, ext, 3);
+		if (n < 0)
+			return n;
+		for (int i = 0; i < n; i++) {
+			stamp_extent(0, &ext[i], 0);
+			*size = ext[i].offset + ext[i].length;
+		}
+		return fat_written(&rig->vol, rig->node[0], 0, 1, *size);
+	}
+}
+
+/* File 0 in pieces over the whole table, and the same bytes in every sector of it. */
+static void scatter(void)
+{
+	const struct fat_geometry *geo = &rig->fat.geo;
+	uint32_t n = 40, step = geo->clusters / 64, seq = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t c = 2 + i * 7 % n * step;
+		struct stamp s = { STAMP_MAGIC, 0, seq++, 1 };
+
+		rig_put_all(c, i + 1 < n ? 2 + (i + 1) * 7 % n * step : rig_eoc());
+		memcpy(rig_bytes() + fat_cluster_off(geo, c), &s, sizeof(s));
+	}
+	fat_entry_put_start(geo, rig_entry(rig_bytes(), 0), 2);
+	rig_entry(rig_bytes(), 0)->size = fat_le32(n * 512);
+	rig_reopen();
+}
+
+static void test_read_faults(void **state)
+{
+	static const struct rig_shape shapes[] = {
+		{ 12, 512, 1, 3000, 1 }, { 16, 512, 1, 9000, 1 }, { 32, 512, 1, 60000, 1 },
+	};
+
+	(void)state;
+	for (unsigned s = 0; s < 3; s++)
+		for (unsigned kind = 0; kind < 5; kind++)
+			for (unsigned nth = 1; nth < 30; nth++) {
+				uint64_t size = 40 * 512;
+				struct rig r;
+				int err;
+
+				rig_open(&r, &shapes[s], nth);
+				scatter();
+				fb_device_fault_set(r.dev, FB_FAULT_READ, nth, FB_FAULT_FAIL, nth % 2);
+				rig_begin();
+				err = faulty_op(kind, &size);
+				if (err && err != -EIO && err != -ENOSPC)
+					fail_msg("operation %u, read %u: %d", kind, nth, err);
+				rig_end();
+				fb_device_fault_set(r.dev, FB_FAULT_READ, 0, FB_FAULT_FAIL, false);
+				rig_commit();
+				if (!err)
+					assert_int_equal(rig_file(0)->size, size);
+				check_image(rig_bytes());
+				rig_reopen();
+				rig_begin();
+				assert_int_equal(fat_truncate(&r.vol, r.node[0], 0), 0);
+				rig_end();
+				rig_commit();
+				check_image(rig_bytes());
+				assert_int_equal(r.damage, 0);
+				rig_close(&r);
+			}
+}
+
 /* A file's chain is shorter than its size: found, not read past. */
 static void test_too_short(void **state)
 {
@@ -455,6 +539,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_read_faults),
 		cmocka_unit_test(test_too_short),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_archive),
