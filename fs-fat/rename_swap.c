@@ -27,9 +27,11 @@ struct swap {
 	uint32_t copy;				/* what the new name leads to, if not the chain itself */
 	uint32_t temp_copy;
 	bool copied, temp_copied;
-	struct fuseblk_buf *temp;		/* block of the temporary entry; NULL: there is none */
+	bool has_temp;
+	struct fat_found temp;
+	struct fuseblk_buf *temp_buf;
 	size_t temp_off;
-	struct fat_dirent temp_de;
+	struct fat_index *idx;			/* of the directory of the temporary entry */
 };
 
 /* ---- what can fail, and is not seen ------------------------------------------------------------ */
@@ -87,52 +89,78 @@ static int temp_name(struct fat_rename *r, struct fat_dirent *de)
 	return taken > 0 ? -EEXIST : taken;
 }
 
-/* A slot where an entry can come and go without moving the end mark. */
-static bool is_usable(const struct fat_rename *r, const struct fuseblk_buf *buf, size_t off)
+/* What can fail of the entry's going, before it comes. */
+static int pin_temp(struct swap *s, uint32_t slot)
 {
-	if (buf->data[off] == FAT_NAME_DELETED)
-		return true;
-	return off + FAT_SLOT_SIZE < r->fat->geo.sector_size && buf->data[off + FAT_SLOT_SIZE] == FAT_NAME_END;
+	struct fat_rename *r = s->r;
+	int err = fat_removed_reserve(&fat_node(r->newdir)->removed, r->epoch);
+
+	if (!err)
+		err = fat_index_get(r->vol, r->newdir, &s->idx);
+	if (!err)
+		err = s->idx->error;
+	if (!err)
+		err = fat_dir_block(r->vol, r->newdir, slot, &s->temp_buf, &s->temp_off);
+	return err;
+}
+
+static int put_temp(struct swap *s)
+{
+	struct fat_rename *r = s->r;
+	struct fat_name name = { .is_short = true };
+	struct fat_found *temp = &s->temp;
+	int err = temp_name(r, &temp->de);
+
+	if (!err)
+		err = fat_dir_place(r->vol, r->newdir, 1, UINT32_MAX, &temp->slot);
+	if (!err)
+		err = pin_temp(s, temp->slot);
+	if (err)
+		return err;
+	s->temp_copied = copy(r, r->target, &s->temp_copy);
+	fat_entry_put_start(&r->fat->geo, &temp->de, s->temp_copy);
+	temp->len = fat_short_units(r->fat->names, temp->de.name, 0, temp->units);
+	return fat_dir_put(r->vol, r->newdir, temp->slot, &name, &temp->de, FAT_PHASE_ADD, &temp->pos);
 }
 
 /* As good as it can be: without room there is no temporary entry. */
 static void prepare_temp(struct swap *s)
 {
 	struct fat_rename *r = s->r;
-	uint32_t slot;
-	int err;
 
-	s->temp_de = r->to.de;
-	s->temp_de.lcase = 0;
-	err = temp_name(r, &s->temp_de);
-	if (!err)
-		err = fat_dir_place(r->vol, r->newdir, 1, UINT32_MAX, &slot);
-	if (!err)
-		err = fat_dir_block(r->vol, r->newdir, slot, &s->temp, &s->temp_off);
-	if (err || !is_usable(r, s->temp, s->temp_off)) {
-		fuseblk_buf_put(s->temp);
-		s->temp = NULL;
+	s->temp = (struct fat_found){ .slots = 1, .de = r->to.de };
+	s->temp.de.lcase = 0;
+	s->has_temp = !put_temp(s);
+	if (s->has_temp || !s->temp_copied)
 		return;
-	}
-	s->temp_copied = copy(r, r->target, &s->temp_copy);
-	fat_entry_put_start(&r->fat->geo, &s->temp_de, s->temp_copy);
+	drop_copy(r, true, s->temp_copy);
+	s->temp_copied = false;
 }
 
-static void write_temp(struct swap *s, const void *bytes, size_t len, enum fat_phase phase)
-{
-	pthread_rwlock_wrlock(&s->r->fat->entry_lock);
-	fuseblk_buf_write(s->temp, phase, s->temp_off, bytes, len);
-	pthread_rwlock_unlock(&s->r->fat->entry_lock);
-}
-
-static void use_temp(struct swap *s)
+/* It was added, and goes in CUT; its slot and its name stay taken until the epoch is over. */
+static void end_temp(struct swap *s)
 {
 	static const uint8_t deleted = FAT_NAME_DELETED;
+	struct fat_rename *r = s->r;
+	struct fat_keys keys;
 
-	if (!s->temp)
+	if (!s->has_temp)
 		return;
-	write_temp(s, &s->temp_de, sizeof(s->temp_de), FAT_PHASE_ADD);
-	write_temp(s, &deleted, 1, FAT_PHASE_CUT);
+	pthread_rwlock_wrlock(&r->fat->entry_lock);
+	fuseblk_buf_write(s->temp_buf, FAT_PHASE_CUT, s->temp_off, &deleted, 1);
+	pthread_rwlock_unlock(&r->fat->entry_lock);
+	fat_keys_of(r->fat, &s->temp, &keys);
+	fat_removed_add(fat_node(r->newdir)->removed, &keys);
+	fat_index_del_name(r->fat, s->idx, &s->temp, r->epoch);
+	fat_parent_forget(r->fat, &s->temp.de, s->temp.pos);
+}
+
+/* It never appears. */
+static void undo_temp(struct swap *s)
+{
+	if (s->has_temp)
+		fat_dir_take(s->r->vol, s->r->newdir, &s->temp);
+	drop_copy(s->r, s->temp_copied, s->temp_copy);
 }
 
 /* ---- entries --------------------------------------------------------------------------------------- */
@@ -188,7 +216,7 @@ static void finish(struct swap *s, const struct fat_dirent *to, const struct fat
 	struct fat_rename *r = s->r;
 	uint32_t old_start = r->n->chain.start, target_start = r->t->chain.start;
 
-	use_temp(s);
+	end_temp(s);
 	fat_rename_settle(r, r->n, to, r->to.pos, s->copy, s->first);
 	fat_rename_settle(r, r->t, from, r->from.pos, target_start, s->second);
 	fat_ino_swap(r->fat, fuseblk_ino(r->node), fuseblk_ino(r->target));
@@ -211,7 +239,7 @@ static int swap(struct swap *s)
 		err = change_entries(s, &to, &from);
 	if (err) {
 		drop_copy(r, s->copied, s->copy);
-		drop_copy(r, s->temp_copied, s->temp_copy);
+		undo_temp(s);
 		return err;
 	}
 	finish(s, &to, &from);
@@ -234,6 +262,8 @@ int fat_rename_swap(struct fat_rename *r)
 		s.copied = copy(r, r->node, &s.copy);
 	}
 	err = swap(&s);
-	fuseblk_buf_put(s.temp);
+	fuseblk_buf_put(s.temp_buf);
+	if (s.idx)
+		fat_index_put(r->fat, s.idx);
 	return err;
 }
