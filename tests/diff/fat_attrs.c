@@ -66,6 +66,7 @@ static void op_stat(const struct trace_words *w)
 static void op_truncate(const struct trace_words *w)
 {
 	trace_result(truncate(w->word[1], (off_t)trace_number(w->word[2])));
+	trace_pin(-1, w->word[1]);
 	trace_stat(w->word[1]);
 }
 
@@ -143,10 +144,23 @@ static void op_setattr(const struct trace_words *w)
 	trace_stat(w->word[1]);
 }
 
+void trace_sync(void)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd))
+		printf(" syncfs %s", strerrorname_np(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void op_statfs(const struct trace_words *w)
 {
 	struct statvfs v;
 
+	/* what was closed is let go of in the background */
+	trace_sync();
+	usleep(100000);
 	trace_result(statvfs(w->word[1], &v));
 	printf(" bsize %lu frsize %lu blocks %llu free %llu avail %llu files %llu %llu namemax %lu", v.f_bsize, v.f_frsize,
 	       (unsigned long long)v.f_blocks, (unsigned long long)v.f_bfree, (unsigned long long)v.f_bavail,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <linux/fs.h>
 
@@ -107,12 +108,34 @@ static void op_ftruncate(const struct trace_words *w)
 	size_after(descriptor(w));
 }
 
+/*
+ * Where FUSE and vfat set a time or not, the file gets a fixed one.  (FUSE:
+ * truncate to the same size sets none, fallocate always does.)
+ */
+void trace_pin(int fd, const char *path)
+{
+	struct timespec t[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	uid_t me = geteuid();
+
+	if (fd < 0 && !path)
+		return;
+	if (seteuid(0))
+		printf(" seteuid");
+	if (path)
+		utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW);
+	else
+		futimens(fd, t);
+	if (seteuid(me))
+		printf(" seteuid");
+}
+
 /* fallocate SLOT MODE OFFSET LENGTH */
 static void op_fallocate(const struct trace_words *w)
 {
 	trace_result(fallocate(descriptor(w), (int)trace_number(w->word[2]), (off_t)trace_number(w->word[3]),
 			       (off_t)trace_number(w->word[4])));
 	size_after(descriptor(w));
+	trace_pin(descriptor(w), NULL);
 }
 
 static void op_fsync(const struct trace_words *w)

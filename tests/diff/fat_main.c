@@ -6,7 +6,8 @@
  *
  * usage: fattrace [-m] [-s SEED] [-n COUNT] DIR	random lines; -m: with names that mtools can hold
  *	  fattrace -f FILE DIR			the lines of FILE; # begins a comment
- *	  fattrace -c [-v] OURS KERNELS		compare two traces
+ *	  fattrace -c runs[,loose]|volumes[,loose]|volume [-v] OURS KERNELS	compare traces of the same lines, of
+ *						what two runs left, of one volume seen from two sides
  * Exit status: 0 done or equal, 1 different, 2 trouble.
  */
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: fattrace [-m] [-s SEED] [-n COUNT] [-f FILE] DIR\n       fattrace -c [-v] OURS KERNELS\n");
+	fprintf(stderr, "usage: fattrace [-m] [-s SEED] [-n COUNT] [-f FILE] DIR\n       fattrace -c runs[,loose]|volumes[,loose]|volume [-v] OURS KERNELS\n");
 	return 2;
 }
 
@@ -36,7 +37,7 @@ static int run_random(uint64_t seed, unsigned count, bool modest)
 			return 2;
 		}
 	}
-	return trace_run(count + 1, "as 0") && trace_run(count + 2, "tree .") && trace_run(count + 3, "statfs .") ? 0 : 2;
+	return trace_run(count + 1, "as 0") && trace_run(count + 2, "tree .") ? 0 : 2;
 }
 
 static int run_file(FILE *f, const char *name)
@@ -60,18 +61,28 @@ static int run_file(FILE *f, const char *name)
 	return 0;
 }
 
+static unsigned kind_of(const char *word)
+{
+	unsigned loose = strstr(word, ",loose") ? TRACE_LOOSE : 0;
+
+	if (!strncmp(word, "volumes", 7))
+		return TRACE_VOLUMES | loose;
+	return strcmp(word, "volume") ? TRACE_RUNS | loose : TRACE_VOLUME;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long seed = 1;
 	unsigned count = 2000;
 	const char *file = NULL;
-	bool compare = false, verbose = false, modest = false;
+	unsigned compare = 0;
+	bool verbose = false, modest = false;
 	FILE *f = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "cmvs:n:f:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:mvs:n:f:")) != -1) {
 		switch (opt) {
-		case 'c': compare = true; break;
+		case 'c': compare = kind_of(optarg); break;
 		case 'm': modest = true; break;
 		case 'v': verbose = true; break;
 		case 's': seed = strtoull(optarg, NULL, 0); break;
@@ -83,11 +94,12 @@ int main(int argc, char **argv)
 	if (argc - optind != (compare ? 2 : 1))
 		return usage();
 	if (compare)
-		return trace_compare(argv[optind], argv[optind + 1], verbose);
+		return trace_compare(argv[optind], argv[optind + 1], compare, verbose);
 	if ((file && !(f = fopen(file, "re"))) || chdir(argv[optind])) {
 		fprintf(stderr, "fattrace: %s: %s\n", f || !file ? argv[optind] : file, strerror(errno));
 		return 2;
 	}
 	umask(022);
+	trace_aliases = !modest;
 	return file ? run_file(f, file) : run_random(seed, count, modest);
 }

@@ -39,6 +39,8 @@ static void op_open(const struct trace_words *w)
 		if (*slot >= 0)
 			close(*slot);
 		*slot = fd;
+		if (strchr(w->word[2], 't'))
+			trace_pin(fd, NULL);
 	}
 	trace_stat(w->word[4]);
 }
@@ -50,15 +52,28 @@ static void op_mkdir(const struct trace_words *w)
 	trace_stat(w->word[1]);
 }
 
+bool trace_aliases;
+
+void trace_removed(void)
+{
+	int error = errno;
+
+	if (trace_aliases)
+		trace_sync();
+	errno = error;
+}
+
 static void op_rmdir(const struct trace_words *w)
 {
 	trace_result(rmdir(w->word[1]));
+	trace_removed();
 	trace_stat(w->word[1]);
 }
 
 static void op_unlink(const struct trace_words *w)
 {
 	trace_result(unlink(w->word[1]));
+	trace_removed();
 	trace_stat(w->word[1]);
 }
 
@@ -72,6 +87,7 @@ static bool same_file(const char *a, const char *b)
 static void rename_with(const struct trace_words *w, unsigned flags)
 {
 	trace_result(syscall(SYS_renameat2, AT_FDCWD, w->word[1], AT_FDCWD, w->word[2], flags));
+	trace_removed();
 	trace_stat(w->word[1]);
 	trace_stat(w->word[2]);
 }
@@ -122,7 +138,7 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* fill DIR PREFIX SIZE COUNT: files PREFIX0, PREFIX1... of SIZE bytes until one fails */
+/* fill DIR PREFIX SIZE COUNT: files PREFIX0, PREFIX1... of SIZE bytes until one fails, which does not stay */
 static void op_fill(const struct trace_words *w)
 {
 	static char data[1 << 20];
@@ -144,6 +160,8 @@ static void op_fill(const struct trace_words *w)
 			error = errno;
 		if (close(fd) && !error)
 			error = errno;
+		if (error)
+			unlink(path);
 	}
 	printf(" = %s after %ld", error ? strerrorname_np(error) : "OK", made);
 }

@@ -19,7 +19,7 @@ static uint32_t roll(struct trace_random *r)
  * Names of each kind, escaped.  None differs from another only in the case
  * of letters outside ASCII: differences.md, the kernel's utf8 tells those apart.
  */
-static const char *const short_names[] = { "FOO", "bar.txt", "X", "README.MD", "LONGFI~1.TXT", "LONGFI~2.TXT", "ALONGD~1", "12345678.123" };
+static const char *const short_names[] = { "FOO", "bar.txt", "X", "README.MD", "12345678.123", "LONGFI~1.TXT", "LONGFI~2.TXT", "ALONGD~1" };
 static const char *const long_names[] = {
 	"LongFileName.txt", "longfilename2.txt", "Long.File.Name.TXT", "a\\x20b.txt", "name.with.dots", ".hidden", "12345678.1234",
 	"123456789.123", "+plus=[x],;.txt", "~tilde~", "%&'()-@^_`{}!#$", "no\\x20short\\x20name\\x20at\\x20all",
@@ -60,7 +60,7 @@ static const char *pick_name(struct trace_random *r)
 	uint32_t kind = roll(r) % 40;
 
 	if (kind < 16)
-		return PICK(r, short_names);
+		return r->modest ? short_names[roll(r) % 5] : PICK(r, short_names);
 	if (kind < 30)
 		return PICK(r, long_names);
 	if (kind < 34)
@@ -123,9 +123,8 @@ static uint64_t random_length(struct trace_random *r)
 
 static int64_t random_time(struct trace_random *r)
 {
-	/* 1980-01-01, 2107-12-31 23:59:58, and both sides of them; FAT has no other years */
-	static const int64_t times[] = { 0, 1, -1000000, 315532799, 315532800, 315532801, 315532802, 500000001, 951782399, 1000000000, 1000000001,
-					 2147483647, 2147483648, 4294967296, 4354819197, 4354819198, 4354819199, 4354819200, 15032385535 };
+	/* Even ones: others show as given until the inode is dropped; cases/attributes has those. */
+	static const int64_t times[] = { 315532800, 315532802, 500000000, 951782398, 1000000000, 2147483646, 2147483648, 4294967296, 4354819196, 4354819198 };
 
 	return PICK(r, times);
 }
@@ -193,7 +192,8 @@ void trace_random_line(struct trace_random *r, char *line, size_t size)
 		return;
 	}
 	if (r->step % 40 == 0) {
-		snprintf(line, size, "as %u", roll(r) % 4 ? 0 : 1000);
+		r->uid = roll(r) % 4 ? 0 : 1000;
+		snprintf(line, size, "as %u", r->uid);
 		return;
 	}
 	for (size_t i = 0; i < COUNT(kinds); i++)
@@ -201,7 +201,8 @@ void trace_random_line(struct trace_random *r, char *line, size_t size)
 	pick = roll(r) % total;
 	while (pick >= kinds[k].weight)
 		pick -= kinds[k++].weight;
-	used = (size_t)snprintf(line, size, "%s", kinds[k].name);
+	/* differences.md: whom allow_utime= lets set times */
+	used = (size_t)snprintf(line, size, "%s", r->uid && !strcmp(kinds[k].name, "utime") ? "stat" : kinds[k].name);
 	for (const char *f = kinds[k].format; *f && used < size; f++) {
 		put_word(r, *f, word);
 		used += (size_t)snprintf(line + used, size - used, " %s", word);

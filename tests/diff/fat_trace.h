@@ -50,6 +50,9 @@ void trace_escape(const char *bytes, size_t len, char *out, size_t size);
 /* fat_data.c: the files kept open, -1 closed */
 int *trace_slot(const char *word);
 void trace_close_all(void);
+void trace_pin(int fd, const char *path);
+void trace_removed(void);
+extern bool trace_aliases;		/* numbers of short names are to be equal: removals are made durable at once */
 
 /* fat_attrs.c */
 void trace_stat(const char *path);
@@ -57,16 +60,22 @@ void trace_attributes(const struct stat *st);
 /* The FAT attributes, by ioctl: a number, or -errno. */
 long trace_fat_attributes(const char *path);
 void trace_time(int64_t seconds);
+void trace_sync(void);
 
 /* fat_random.c: the line of one step of a seed */
 struct trace_random {
 	uint64_t state;
-	unsigned step;
-	bool modest;			/* no names that are too long for the host's filesystems */
+	unsigned step, uid;
+	bool modest;			/* no names that are too long for the host's filesystems, no 8.3 aliases */
 };
 void trace_random_line(struct trace_random *random, char *line, size_t size);
 
-/* fat_compare.c: 0 equal but for what is allowed, 1 different (printed), 2 trouble */
-int trace_compare(const char *ours, const char *theirs, bool verbose);
+/* fat_compare.c: what two traces are of */
+#define TRACE_RUNS	1u		/* the same lines on two sides */
+#define TRACE_VOLUMES	2u		/* what is on the volumes that two runs left */
+#define TRACE_VOLUME	4u		/* what two sides see on one volume */
+#define TRACE_LOOSE	8u		/* besides: numbers of short names differ */
+/* 0 equal but for what is allowed, 1 different (printed), 2 trouble */
+int trace_compare(const char *ours, const char *theirs, unsigned where, bool verbose);
 
 #endif

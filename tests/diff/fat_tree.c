@@ -23,8 +23,8 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a directory, sorted, each with its type behind it unless @bare; or -1. */
-static long names_of(const char *path, char **names, bool bare)
+/* The names in a directory, sorted, with @types each with its type behind it; or -1. */
+static long names_of(const char *path, char **names, bool types)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -35,7 +35,7 @@ static long names_of(const char *path, char **names, bool bare)
 	while (n < MOST_NAMES && (e = readdir(d))) {
 		char item[1100];
 
-		if (bare)
+		if (!types)
 			snprintf(item, sizeof(item), "%s", e->d_name);
 		else
 			snprintf(item, sizeof(item), "%s%s", e->d_name, e->d_type == DT_DIR ? "/" : e->d_type == DT_REG ? "" : "?");
@@ -46,10 +46,11 @@ static long names_of(const char *path, char **names, bool bare)
 	return n;
 }
 
-static void op_list(const struct trace_words *w)
+/* list DIR; vfat tells the type of what was exchanged only after it was written back */
+static void list(const struct trace_words *w, bool types)
 {
 	char **names = calloc(MOST_NAMES, sizeof(*names));
-	long n = names_of(w->word[1], names, false);
+	long n = names_of(w->word[1], names, types);
 
 	trace_result(n);
 	for (long i = 0; i < n; i++) {
@@ -60,16 +61,37 @@ static void op_list(const struct trace_words *w)
 	free(names);
 }
 
+static void op_list(const struct trace_words *w)
+{
+	list(w, false);
+}
+
+/* types DIR: list with the types */
+static void op_types(const struct trace_words *w)
+{
+	trace_sync();
+	list(w, true);
+}
+
 /* count DIR: how many names, without their text */
 static void op_count(const struct trace_words *w)
 {
 	char **names = calloc(MOST_NAMES, sizeof(*names));
-	long n = names_of(w->word[1], names, true);
+	long n = names_of(w->word[1], names, false);
 
 	trace_result(n);
 	for (long i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
+}
+
+/* By the long name, then the short one: numbers of short names do not decide. */
+static int by_long_name(const void *a, const void *b)
+{
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	int order = strcmp(strchr(x, '|'), strchr(y, '|'));
+
+	return order ? order : strcmp(x, y);
 }
 
 static long pairs_of(const char *path, char **pairs, unsigned long request)
@@ -89,7 +111,7 @@ static long pairs_of(const char *path, char **pairs, unsigned long request)
 	if (!n && result < 0)
 		n = -1;
 	close(fd);
-	qsort(pairs, (size_t)(n < 0 ? 0 : n), sizeof(*pairs), by_text);
+	qsort(pairs, (size_t)(n < 0 ? 0 : n), sizeof(*pairs), by_long_name);
 	return n;
 }
 
@@ -154,11 +176,12 @@ static void print_below(const char *path)
 {
 	char **names = calloc(MOST_NAMES, sizeof(*names));
 	struct trace_words w = { .count = 2 };
-	long n = names_of(path, names, true);
+	long n = names_of(path, names, false);
 
 	print_node(path);
 	snprintf(w.word[1], sizeof(w.word[1]), "%s", path);
 	op_both(&w);
+	list(&w, true);
 	for (long i = 0; i < n; i++) {
 		char below[4 * TRACE_WORD_MAX];
 		struct stat st;
@@ -181,7 +204,7 @@ static void op_tree(const struct trace_words *w)
 	uid_t me = geteuid();
 
 	trace_close_all();
-	sync();
+	trace_sync();
 	if (seteuid(0))
 		printf(" seteuid");
 	print_below(w->word[1]);
@@ -190,6 +213,6 @@ static void op_tree(const struct trace_words *w)
 }
 
 const struct trace_operation trace_tree_operations[] = {
-	{ "list", 2, op_list },	  { "count", 2, op_count }, { "both", 2, op_both },
+	{ "list", 2, op_list },	  { "types", 2, op_types }, { "count", 2, op_count }, { "both", 2, op_both },
 	{ "short", 2, op_short }, { "tree", 2, op_tree },   { NULL, 0, NULL },
 };
