@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * model.c: the workload and the model of what it made.
+ * model_ext2.c: the workload and the model of what it made.
  *
  * The model knows every name and the content of every file, so that each
  * sync turns the whole tree into promises; an operation ends the promises of
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-#include "crash.h"
+#include "ext2.h"
 #include "device.h"
 #include "fakekernel.h"
 
@@ -39,28 +39,7 @@ struct name {
 
 static struct inode inodes[MAX_INODES];
 static struct name names[MAX_NAMES];
-static uint64_t rng;
-
-void roll_seed(uint64_t seed)
-{
-	rng = seed * 2654435761u + 99991;
-}
-
-uint32_t roll(void)
-{
-	rng = rng * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(rng >> 33);
-}
-
-uint64_t digest(const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-	uint64_t h = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3ull;
-	return h;
-}
+static struct promises promises;
 
 static void path_of(const struct name *n, char *out, size_t size)
 {
@@ -83,25 +62,25 @@ static void path_of(const struct name *n, char *out, size_t size)
 	snprintf(out, size, "%s", below);
 }
 
-static size_t now(struct workload *w)
+static size_t now(struct crash *w)
 {
 	return fb_write_log_count(w->log);
 }
 
-static void touch_inode(struct workload *w, int inode)
+static void touch_inode(struct crash *w, int inode)
 {
-	for (size_t i = 0; i < w->promises.count; i++)
-		if (w->promises.list[i].inode == inode && w->promises.list[i].until == FOREVER)
-			w->promises.list[i].until = now(w);
+	for (size_t i = 0; i < promises.count; i++)
+		if (promises.list[i].inode == inode && promises.list[i].until == FOREVER)
+			promises.list[i].until = now(w);
 }
 
 /* The path and what lies below it. */
-static void touch_path(struct workload *w, const char *path)
+static void touch_path(struct crash *w, const char *path)
 {
 	size_t len = strlen(path);
 
-	for (size_t i = 0; i < w->promises.count; i++) {
-		struct promise *p = &w->promises.list[i];
+	for (size_t i = 0; i < promises.count; i++) {
+		struct promise *p = &promises.list[i];
 
 		if (p->until == FOREVER && !strncmp(p->path, path, len) &&
 		    (!p->path[len] || p->path[len] == '/'))
@@ -109,7 +88,7 @@ static void touch_path(struct workload *w, const char *path)
 	}
 }
 
-static void touch_name(struct workload *w, const struct name *n)
+static void touch_name(struct crash *w, const struct name *n)
 {
 	char path[160];
 
@@ -117,9 +96,9 @@ static void touch_name(struct workload *w, const struct name *n)
 	touch_path(w, path);
 }
 
-static struct promise *promise_new(struct workload *w)
+static struct promise *promise_new(void)
 {
-	struct promises *ps = &w->promises;
+	struct promises *ps = &promises;
 
 	if (ps->count == ps->cap) {
 		ps->cap = ps->cap ? 2 * ps->cap : 256;
@@ -131,17 +110,17 @@ static struct promise *promise_new(struct workload *w)
 }
 
 /* Everything was synced: all of the tree is promised from here on. */
-static void promise_all(struct workload *w)
+static void promise_all(struct crash *w)
 {
-	for (size_t i = 0; i < w->promises.count; i++)
-		if (w->promises.list[i].until == FOREVER)
-			w->promises.list[i].until = now(w) - 1;
+	for (size_t i = 0; i < promises.count; i++)
+		if (promises.list[i].until == FOREVER)
+			promises.list[i].until = now(w) - 1;
 	for (int i = 0; i < MAX_NAMES; i++) {
 		struct promise *p;
 
 		if (!names[i].used)
 			continue;
-		p = promise_new(w);
+		p = promise_new();
 		path_of(&names[i], p->path, sizeof(p->path));
 		p->is_dir = inodes[names[i].inode].is_dir;
 		p->size = inodes[names[i].inode].size;
@@ -216,7 +195,7 @@ static void add_name(struct name *n, int dir, const char *text, int inode)
 	inodes[inode].links++;
 }
 
-static void drop_link(struct workload *w, int inode)
+static void drop_link(struct crash *w, int inode)
 {
 	if (--inodes[inode].links)
 		return;
@@ -224,7 +203,7 @@ static void drop_link(struct workload *w, int inode)
 	inodes[inode].used = false;
 }
 
-static void do_make(struct workload *w)
+static void do_make(struct crash *w)
 {
 	int inode = free_inode(), dir = pick_dir();
 	struct name *n = free_name();
@@ -242,7 +221,7 @@ static void do_make(struct workload *w)
 	add_name(n, dir, text, inode);
 }
 
-static void do_write(struct workload *w)
+static void do_write(struct crash *w)
 {
 	struct name *n = pick_name(0);
 	uint64_t off, len;
@@ -266,7 +245,7 @@ static void do_write(struct workload *w)
 		in->size = off + len;
 }
 
-static void do_truncate(struct workload *w)
+static void do_truncate(struct crash *w)
 {
 	struct name *n = pick_name(0);
 	uint64_t size;
@@ -281,7 +260,7 @@ static void do_truncate(struct workload *w)
 	in->size = size;
 }
 
-static void do_link(struct workload *w)
+static void do_link(struct crash *w)
 {
 	struct name *n = pick_name(0), *to = free_name();
 	struct fuse_entry_out e;
@@ -296,7 +275,7 @@ static void do_link(struct workload *w)
 	add_name(to, dir, text, n->inode);
 }
 
-static void do_remove(struct workload *w)
+static void do_remove(struct crash *w)
 {
 	struct name *n = pick_name(-1);
 	bool is_dir;
@@ -329,13 +308,13 @@ static bool is_below(int dir, int ancestor)
 }
 
 /* A name replaced leads to the old file or the new one, at every instant. */
-static void offer_either(struct workload *w, const struct name *target, const struct inode *in)
+static void offer_either(struct crash *w, const struct name *target, const struct inode *in)
 {
 	char path[160];
 
 	path_of(target, path, sizeof(path));
-	for (size_t i = 0; i < w->promises.count; i++) {
-		struct promise *p = &w->promises.list[i], *q;
+	for (size_t i = 0; i < promises.count; i++) {
+		struct promise *p = &promises.list[i], *q;
 		size_t from = p->from;
 
 		if (p->until != FOREVER || strcmp(p->path, path) || p->is_dir)
@@ -343,8 +322,8 @@ static void offer_either(struct workload *w, const struct name *target, const st
 		p->until = now(w);
 		if (p->has_other)
 			continue;
-		q = promise_new(w);
-		*q = w->promises.list[i];
+		q = promise_new();
+		*q = promises.list[i];
 		q->from = from > now(w) ? from : now(w);
 		q->until = FOREVER;
 		q->has_other = true;
@@ -354,7 +333,7 @@ static void offer_either(struct workload *w, const struct name *target, const st
 	}
 }
 
-static void do_rename(struct workload *w)
+static void do_rename(struct crash *w)
 {
 	struct name *n = pick_name(-1), *over = roll() % 2 ? pick_name(0) : NULL;
 	int dir = pick_dir(), inode, old;
@@ -395,7 +374,7 @@ static void do_rename(struct workload *w)
 	}
 }
 
-static void do_many(struct workload *w)
+static void do_many(struct crash *w)
 {
 	int dir = pick_dir();
 
@@ -414,15 +393,15 @@ static void do_many(struct workload *w)
 	}
 }
 
-static void do_sync(struct workload *w)
+static void do_sync(struct crash *w)
 {
 	assert_int_equal(roll() % 2 ? fk_syncfs(w->fk) : fk_fsync(w->fk, 1, false), 0);
 	promise_all(w);
 }
 
-void workload_run(struct workload *w)
+void ext2_workload(struct crash *w)
 {
-	static void (*const ops[])(struct workload *) = {
+	static void (*const ops[])(struct crash *) = {
 		do_make, do_make, do_make, do_write, do_write, do_write, do_truncate, do_link, do_remove,
 		do_remove, do_rename, do_rename, do_rename, do_make, do_write,
 	};
@@ -441,4 +420,10 @@ void workload_run(struct workload *w)
 			ops[roll() % (sizeof(ops) / sizeof(ops[0]))](w);
 	}
 	do_sync(w);
+	w->promises = promises.count;
+}
+
+const struct promises *ext2_promises(void)
+{
+	return &promises;
 }

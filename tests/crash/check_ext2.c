@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* check.c: are the promises kept? Read with libext2fs, not with our own driver. */
+/* check_ext2.c: are the promises kept? Read with libext2fs, not with our own driver. */
 #include <ext2fs/ext2fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crash.h"
+#include "ext2.h"
 
 static char wrong[512];
 
@@ -44,7 +44,7 @@ static const char *check_one(ext2_filsys fs, const struct promise *p)
 	return p->is_dir ? NULL : check_file(fs, ino, p);
 }
 
-const char *promises_check(const char *image, const struct promises *ps, size_t cut)
+const char *ext2_promises_check(const char *image, const struct promises *ps, size_t cut)
 {
 	const char *what = NULL;
 	ext2_filsys fs;
