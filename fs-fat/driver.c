@@ -60,6 +60,7 @@ const struct fuseblk_driver fat_driver = {
 	.options = fat_option_table,
 	.options_size = sizeof(struct fat_options),
 	.options_init = fat_options_init,
+	.prepare = fat_prepare,
 	.node_size = sizeof(struct fat_node),
 	.ops = &fat_operations,
 };

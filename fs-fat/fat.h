@@ -62,6 +62,7 @@ struct fat_options {
 	int errors;			/* enum fuseblk_errors, -1: remount-ro */
 	int nfs;			/* enum fat_nfs */
 	struct fat_zone *zone;		/* settled */
+	struct fat_names *names;	/* loaded by fat_prepare() */
 	struct {			/* as parsed: index of the value's spelling, -1: not given */
 		int utf8, uni_xlate, nonumtail, check, nfs;
 	} given;
@@ -356,6 +357,7 @@ void fat_inos_release_spares(struct fat_volume *fat, bool all);
 /* ---- operations, by file ------------------------------------------------------- */
 
 /* open.c */
+int fat_prepare(void *options, char *error, size_t error_size);
 int fat_open(struct fuseblk_volume *vol, void *options, struct fuseblk_volume_info *info);
 void fat_close(struct fuseblk_volume *vol);
 /* super.c */

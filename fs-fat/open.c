@@ -17,6 +17,7 @@
 
 #define ROOT_INO	1u
 #define UTF8_BYTES	3u	/* most for one UTF-16 unit */
+#define FUSE_NAME_BYTES	1024u	/* what the protocol lets through */
 #define FILE_SIZE_MAX	0xffffffffu
 
 static int read_boot(struct fat_volume *fat)
@@ -43,25 +44,31 @@ static int read_boot(struct fat_volume *fat)
 	return err;
 }
 
-/* What comes from files of the system: the zone and the tables of characters. */
-static int load_tables(struct fat_volume *fat)
+static void free_tables(struct fat_options *o)
 {
-	struct fat_options *o = fat->options;
+	fat_names_close(o->names);
+	o->names = NULL;
+	fat_options_fini(o);
+}
+
+/* What comes from files of the system: the zone and the tables of characters. */
+int fat_prepare(void *options, char *error, size_t error_size)
+{
+	struct fat_options *o = options;
 	struct fat_name_rules rules;
-	char why[200] = "";
-	int err = fat_options_settle(o, why, sizeof(why));
+	int err = fat_options_settle(o, error, error_size);
 
 	if (!err) {
 		rules = (struct fat_name_rules){
 			.codepage = o->codepage, .iocharset = o->iocharset, .utf8 = o->utf8,
 			.uni_xlate = o->uni_xlate, .nonumtail = o->nonumtail,
 			.shortname = (enum fat_shortname)o->shortname,
-			.case_sensitive = o->check == 2, .dots = o->dots,
+			.case_sensitive = o->check == 2,
 		};
-		err = fat_names_open(&rules, &fat->names, why, sizeof(why));
+		err = fat_names_open(&rules, &o->names, error, error_size);
 	}
 	if (err)
-		fuseblk_refuse(fat->vol, "%s", why[0] ? why : strerror(-err));
+		free_tables(o);
 	return err;
 }
 
@@ -119,8 +126,8 @@ static int describe(struct fat_volume *fat, struct fuseblk_volume_info *info)
 	info->root_mode = S_IFDIR | (0777 & ~o->dmask);
 	info->max_file_size = FILE_SIZE_MAX;
 	info->time_granularity = 1000000000;
-	info->name_max = FAT_LONG_MAX * UTF8_BYTES;
-	info->case_insensitive = o->check != 2;
+	info->name_max = o->uni_xlate ? FUSE_NAME_BYTES : FAT_LONG_MAX * UTF8_BYTES;
+	info->case_insensitive = true;	/* with check=strict too an 8.3 alias is another spelling */
 	info->lazy_start = true;
 	info->no_holes = true;
 	info->dir_cursors = true;
@@ -140,8 +147,6 @@ static int open_volume(struct fat_volume *fat, struct fuseblk_volume_info *info)
 	int err = read_boot(fat);
 
 	if (!err)
-		err = load_tables(fat);
-	if (!err)
 		err = open_parts(fat);
 	if (!err)
 		err = look_for_dirt(fat);
@@ -160,8 +165,7 @@ static void close_volume(struct fat_volume *fat)
 	fat_alloc_close(fat);
 	fat_indexes_close(fat);
 	fat_inos_close(fat);
-	fat_names_close(fat->names);
-	fat_options_fini(fat->options);
+	free_tables(fat->options);
 	pthread_rwlock_destroy(&fat->entry_lock);
 	free(fat);
 }
@@ -175,6 +179,7 @@ int fat_open(struct fuseblk_volume *vol, void *options, struct fuseblk_volume_in
 		return -ENOMEM;
 	fat->vol = vol;
 	fat->options = options;
+	fat->names = fat->options->names;
 	pthread_rwlock_init(&fat->entry_lock, NULL);
 	fuseblk_set_private(vol, fat);
 	err = open_volume(fat, info);

@@ -93,6 +93,7 @@ static int open_device(const struct life *l, struct fb_device **dev)
 static int open_volume(struct life *l, char *error, size_t size)
 {
 	char options[sizeof(l->start.options) + 24];
+	struct fuseblk_volume *vol;
 	struct fb_device *dev;
 	int err = open_device(l, &dev);
 
@@ -104,10 +105,16 @@ static int open_volume(struct life *l, char *error, size_t size)
 			 "it is damaged or cut short");
 		return err;
 	}
-	fb_proc_leave_mounts();
 	snprintf(options, sizeof(options), "defaults%s%s%s%s", l->start.options[0] ? "," : "",
 		 l->start.options, l->start.read_only ? ",ro" : "", l->start.sloppy ? ",sloppy" : "");
-	return fb_volume_new(l->driver, dev, l->start.source, options, &l->vol, error, size);
+	err = fb_volume_prepare(l->driver, dev, l->start.source, options, &vol, error, size);
+	if (err)
+		return err;
+	fb_proc_leave_mounts();
+	err = fb_volume_open(vol, error, size);
+	if (!err)
+		l->vol = vol;
+	return err;
 }
 
 static uint32_t mount_block_size(struct fuseblk_volume *vol)

@@ -367,6 +367,15 @@ struct fuseblk_driver {
 	const struct fuseblk_option *options;	/* beyond the library's own */
 	size_t options_size;
 	void (*options_init)(void *options);	/* defaults; NULL: zeros */
+	/*
+	 * Load what comes from files of the system (character sets, zones),
+	 * into the parsed @options: once, before the process gives up its
+	 * view of the file system and before the first byte of the volume is
+	 * read.  ->open follows in any case, and frees it if it fails, else
+	 * ->close.  Returns 0, or -EINVAL, -ENOMEM with a line in @error and
+	 * nothing left to free.  NULL: nothing to load.
+	 */
+	int (*prepare)(void *options, char *error, size_t error_size);
 	size_t node_size;		/* private bytes per node in use */
 	const struct fuseblk_operations *ops;
 };

@@ -250,9 +250,26 @@ static const char *reason(int err)
 	}
 }
 
-int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
-		  const char *source, const char *options,
-		  struct fuseblk_volume **out, char *error, size_t error_size)
+static int fail_open(struct fuseblk_volume *vol, int err, char *error, size_t error_size)
+{
+	if (!error[0])
+		snprintf(error, error_size, "%s", vol->refusal[0] ? vol->refusal : reason(err));
+	fb_volume_free(vol);
+	return err;
+}
+
+static int prepare(struct fuseblk_volume *vol, const char *options, char *error, size_t error_size)
+{
+	int err = parse_options(vol, options, error, error_size);
+
+	if (!err && vol->driver->prepare)
+		err = vol->driver->prepare(vol->driver_options, error, error_size);
+	return err == -EINVAL ? -FB_BAD_OPTIONS : err;
+}
+
+int fb_volume_prepare(const struct fuseblk_driver *driver, struct fb_device *device,
+		      const char *source, const char *options,
+		      struct fuseblk_volume **out, char *error, size_t error_size)
 {
 	struct fuseblk_volume *vol = calloc(1, sizeof(*vol));
 	int err;
@@ -271,22 +288,35 @@ int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 	vol->commit_ms = COMMIT_MS_SYNCFS;
 	snprintf(vol->source, sizeof(vol->source), "%s", source);
 	pthread_mutex_init(&vol->state_lock, NULL);
-	err = parse_options(vol, options, error, error_size);
-	if (err == -EINVAL)
-		err = -FB_BAD_OPTIONS;
-	if (!err) {
-		atomic_store(&vol->read_only, vol->options.read_only || device->read_only);
-		err = open_volume(vol);
-	}
-	if (err) {
-		if (!error[0])
-			snprintf(error, error_size, "%s",
-				 vol->refusal[0] ? vol->refusal : reason(err));
-		fb_volume_free(vol);
-		return err;
-	}
+	err = prepare(vol, options, error, error_size);
+	if (err)
+		return fail_open(vol, err, error, error_size);
 	*out = vol;
 	return 0;
+}
+
+int fb_volume_open(struct fuseblk_volume *vol, char *error, size_t error_size)
+{
+	int err;
+
+	error[0] = '\0';
+	atomic_store(&vol->read_only, vol->options.read_only || vol->device->read_only);
+	err = open_volume(vol);
+	return err ? fail_open(vol, err, error, error_size) : 0;
+}
+
+int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
+		  const char *source, const char *options,
+		  struct fuseblk_volume **out, char *error, size_t error_size)
+{
+	struct fuseblk_volume *vol;
+	int err = fb_volume_prepare(driver, device, source, options, &vol, error, error_size);
+
+	if (!err)
+		err = fb_volume_open(vol, error, error_size);
+	if (!err)
+		*out = vol;
+	return err;
 }
 
 /* ---- start and stop ------------------------------------------------- */

@@ -67,10 +67,16 @@ struct fuseblk_volume {
 };
 
 /*
- * volume.c.  new: parses options (library's, then driver's), calls
- * ->open, makes the cache.  @device is owned from now on, also on failure.
- * @error gets one line.  -FB_BAD_OPTIONS (start.h) for options that are refused.
+ * volume.c.  prepare: parses options (library's, then driver's) and calls
+ * ->prepare, which may open files.  @device is owned from now on, also on
+ * failure.  open: calls ->open, makes the cache; reads the volume for the
+ * first time; frees @vol on failure.  new: both.  @error gets one line.
+ * -FB_BAD_OPTIONS (start.h) for options that are refused.
  */
+int fb_volume_prepare(const struct fuseblk_driver *driver, struct fb_device *device,
+		      const char *source, const char *options,
+		      struct fuseblk_volume **out, char *error, size_t error_size);
+int fb_volume_open(struct fuseblk_volume *vol, char *error, size_t error_size);
 int fb_volume_new(const struct fuseblk_driver *driver, struct fb_device *device,
 		  const char *source, const char *options,
 		  struct fuseblk_volume **out, char *error, size_t error_size);
