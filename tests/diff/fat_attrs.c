@@ -138,6 +138,9 @@ static void op_setattr(const struct trace_words *w)
 	int fd = open(w->word[1], O_RDONLY | O_CLOEXEC);
 	__u32 value = (__u32)trace_number(w->word[2]);
 
+	/* what FUSE writes back later sets ARCH again */
+	if (fd >= 0)
+		fsync(fd);
 	trace_result(fd < 0 ? -1 : ioctl(fd, FAT_IOCTL_SET_ATTRIBUTES, &value));
 	if (fd >= 0)
 		close(fd);

@@ -20,6 +20,11 @@ static const struct filter {
 	unsigned where;
 	const char *operation, *find, *put, *reason;
 } filters[] = {
+	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes [13]", "size N blocks N TIME attributes 1", "freed slots of a directory wait for a commit" },
+	{ TRACE_VOLUMES, NULL, " (now|1111111110) attributes [0-9a-f]+", " TIME attributes N",
+	  "when vfat drops what KEEP_SIZE allocated past the end it sets the time and ARCH" },
+	{ TRACE_RUNS, "tree", " (1000000000|1000000001) attributes", " 1000000000 attributes", "FUSE shows the time of a file as given until its inode is dropped" },
+	{ TRACE_RUNS, "times", " = OK (now|999993600) ", " = OK ATIME ", "vfat sets the access date of a directory that loses a name" },
 	{ TRACE_RUNS, "utime", " -?[0-9]+ nsec", " MTIME nsec", "FUSE shows the time of a file as given until its inode is dropped" },
 	{ TRACE_RUNS, "times", " (now|-?[0-9]+) (now|-?[0-9]+|no-btime)$", " CTIME BTIME", "FUSE keeps the change time itself; the root has no birth" },
 	{ TRACE_RUNS, "blocks", " blocks [0-9]+ of", " blocks N of", "FUSE shows st_blocks of an open file as it was" },
@@ -30,6 +35,10 @@ static const struct filter {
 	{ TRACE_RUNS, "unlink", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "rmdir", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "rename", "ENAMETOOLONG", "ENOENT", "the same" },
+	{ TRACE_VOLUMES, NULL, " (now|1111111110) attributes [0-9a-f]+", " TIME attributes N",
+	  "when vfat drops what KEEP_SIZE allocated past the end it sets the time and ARCH" },
+	{ TRACE_RUNS, "tree", " (1000000000|1000000001) attributes", " 1000000000 attributes", "FUSE shows the time of a file as given until its inode is dropped" },
+	{ TRACE_RUNS, "times", " = OK (now|999993600) ", " = OK ATIME ", "vfat sets the access date of a directory that loses a name" },
 	{ TRACE_RUNS, "utime", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "chmod", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "chown", "ENAMETOOLONG", "ENOENT", "the same" },
@@ -38,7 +47,6 @@ static const struct filter {
 	{ TRACE_RUNS, "setattr", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "access", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_LOOSE, NULL, "[^ |]*~[0-9](\\.[^ |]*)?\\|", "#~N|", "a short name counts as taken until its removal is durable" },
-	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes 1", "size N blocks N attributes 1", "freed slots of a directory wait for a commit" },
 	{ TRACE_RUNS | TRACE_VOLUMES, "statfs", "free [0-9]+ avail [0-9]+", "free N", "the same" },
 	{ TRACE_RUNS | TRACE_VOLUMES, NULL, "[^ |]{0,2}[0-9A-F]{4}~[0-9]\\.?[^ |]*\\|", "#~N|", "past ~4 or ~9 the kernel numbers short names by its clock" },
 };

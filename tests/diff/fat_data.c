@@ -114,7 +114,7 @@ static void op_ftruncate(const struct trace_words *w)
  */
 void trace_pin(int fd, const char *path)
 {
-	struct timespec t[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	struct timespec t[2] = { { TRACE_PINNED, 0 }, { TRACE_PINNED, 0 } };
 	uid_t me = geteuid();
 
 	if (fd < 0 && !path)

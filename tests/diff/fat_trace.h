@@ -50,6 +50,7 @@ void trace_escape(const char *bytes, size_t len, char *out, size_t size);
 /* fat_data.c: the files kept open, -1 closed */
 int *trace_slot(const char *word);
 void trace_close_all(void);
+#define TRACE_PINNED	1111111110	/* the time trace_pin() sets */
 void trace_pin(int fd, const char *path);
 void trace_removed(void);
 extern bool trace_aliases;		/* numbers of short names are to be equal: removals are made durable at once */
