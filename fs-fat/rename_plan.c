@@ -42,6 +42,10 @@ static bool fits(const struct fat_rename *r, bool is_new, bool near)
 		return false;
 	if (r->n->split_epoch == r->epoch && (!is_new || r->target))
 		return false;
+	if (r->target && r->t->split_epoch == r->epoch)
+		return false;
+	if (r->n->swap_epoch == r->epoch || (r->target && r->t->swap_epoch == r->epoch))
+		return false;		/* another file needs that entry for longer */
 	return near || floor_of(r, r->n) != FAT_PHASE_SWITCH;
 }
 

@@ -110,8 +110,11 @@ static void encode(struct spell *s)
 static int phase_of(struct fat_rename *r, enum fat_phase *phase)
 {
 	bool is_new;
-	int err = fat_entry_is_new(r->fat, r->from.pos, &is_new);
+	int err;
 
+	if (r->n->swap_epoch == r->epoch)
+		return -FUSEBLK_EAGAIN_COMMIT;
+	err = fat_entry_is_new(r->fat, r->from.pos, &is_new);
 	*phase = FAT_PHASE_SWITCH;
 	if (!err && is_new && !(r->n->floor_epoch == r->epoch && r->n->floor_phase == FAT_PHASE_SWITCH))
 		*phase = FAT_PHASE_ADD;

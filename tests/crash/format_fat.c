@@ -22,7 +22,7 @@ static struct fat_shape shape;
 static struct fat_tree tree;
 static struct fat_verdict before, after;
 static uint8_t *mended;
-static unsigned second_runs;
+static unsigned more_runs;
 
 static void prepare(struct crash *c, uint8_t *bytes)
 {
@@ -43,20 +43,23 @@ static int fsck(const struct crash *c, const char *options)
 	return crash_run("fsck.fat %s %s >>%s.log 2>&1", options, c->image, c->image);
 }
 
-/* @twice: a directory has two names, for which fsck.fat needs to run twice. */
-static const char *repair(struct crash *c, bool twice)
+/*
+ * A directory with two names needs up to three runs: the second name loses
+ * its chain, then its short entry, then its long slots.
+ */
+static const char *repair(struct crash *c, bool has_shared)
 {
-	if (fsck(c, "-a") > 1)
-		return "fsck.fat -a does not repair it";
-	if (!fsck(c, "-n"))
-		return NULL;
-	if (!twice || fsck(c, "-a") > 1 || fsck(c, "-n"))
-		return "fsck.fat -n still finds something";
-	second_runs++;
-	return NULL;
+	for (unsigned run = 0; run < (has_shared ? 3 : 1); run++) {
+		if (fsck(c, "-a") > 1)
+			return "fsck.fat -a does not repair it";
+		more_runs += run > 0;
+		if (!fsck(c, "-n"))
+			return NULL;
+	}
+	return "fsck.fat -n still finds something";
 }
 
-static const char *judge_repaired(struct crash *c, const uint8_t *bytes, size_t cut, bool twice)
+static const char *judge_repaired(struct crash *c, const uint8_t *bytes, size_t cut, bool has_shared)
 {
 	const char *what;
 
@@ -66,7 +69,7 @@ static const char *judge_repaired(struct crash *c, const uint8_t *bytes, size_t 
 		abort();
 	c->repairs++;
 	crash_store(c, bytes);
-	what = repair(c, twice);
+	what = repair(c, has_shared);
 	if (what)
 		return what;
 	crash_load(c, mended);
@@ -107,9 +110,9 @@ static const char *judge(struct crash *c, const uint8_t *bytes, size_t cut)
 static void summary(const struct crash *c, char *text, size_t size)
 {
 	(void)c;
-	snprintf(text, size, ", FAT%u, sectors %u, clusters %u x %u, exceptions met: %u shared, %u split, %u twice, %u aliases, %u temporary, %u second runs",
+	snprintf(text, size, ", FAT%u, sectors %u, clusters %u x %u, exceptions met: %u shared, %u split, %u twice, %u aliases, %u temporary, %u more runs of fsck.fat",
 		 shape.bits, shape.sector, shape.clusters, shape.cluster, before.shared, before.split, before.twice, before.alias,
-		 before.temporary, second_runs);
+		 before.temporary, more_runs);
 }
 
 const struct format format_fat = {

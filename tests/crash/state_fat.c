@@ -190,14 +190,13 @@ void fat_touch_replaced(int object, int by, int place)
 	const struct fat_object *b = &fat_model.objects[by];
 	int count = fat_model.promise_count;
 
+	fat_touch_moved(object);
 	for (int i = 0; i < count; i++) {
 		struct fat_promise *p = &fat_model.promises[i], *q;
 
-		if (p->until != FOREVER || p->object != object)
+		if (p->until != FOREVER || p->object != object || p->other_place >= 0)
 			continue;
 		p->until = fat_now();
-		if (p->other_place >= 0)
-			continue;
 		q = promise_new(object);
 		p = &fat_model.promises[i];
 		*q = *p;
