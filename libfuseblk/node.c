@@ -348,6 +348,8 @@ int fb_node_lookup_inc(struct fuseblk_volume *vol, uint64_t ino)
 	rec = fb_records_find(&t->records, ino);
 	if (rec && (rec->flags & FB_RECORD_FREEING))
 		err = -ESTALE;
+	else if (rec && rec->lookup == FB_RECORD_MOST_LOOKUPS)
+		err = -EOVERFLOW;
 	else if (!rec && !(rec = fb_records_add(&t->records, ino)))
 		err = -ENOMEM;
 	if (!err)
@@ -369,7 +371,7 @@ bool fb_node_lookup_dec(struct fuseblk_volume *vol, uint64_t ino, uint64_t n)
 		rec->lookup -= cut ? rec->lookup : n;
 		zero = rec->lookup == 0;
 		if (zero)
-			rec->exact = 0;
+			rec->exact = rec->odd = rec->opens = 0;
 		if (zero && !rec->flags)
 			fb_records_remove(&t->records, ino);
 	}
@@ -392,31 +394,6 @@ uint64_t fb_node_lookup_count(struct fuseblk_volume *vol, uint64_t ino)
 	n = rec ? rec->lookup : 0;
 	pthread_mutex_unlock(&t->lock);
 	return n;
-}
-
-void fb_node_set_exact(struct fuseblk_volume *vol, uint64_t ino)
-{
-	struct fb_node_table *t = vol->nodes;
-	struct fb_record *rec;
-
-	pthread_mutex_lock(&t->lock);
-	rec = fb_records_find(&t->records, ino);
-	if (rec)
-		rec->exact = 1;
-	pthread_mutex_unlock(&t->lock);
-}
-
-bool fb_node_is_exact(struct fuseblk_volume *vol, uint64_t ino)
-{
-	struct fb_node_table *t = vol->nodes;
-	const struct fb_record *rec;
-	bool exact;
-
-	pthread_mutex_lock(&t->lock);
-	rec = fb_records_find(&t->records, ino);
-	exact = rec && rec->exact;
-	pthread_mutex_unlock(&t->lock);
-	return exact;
 }
 
 bool fuseblk_is_referenced(struct fuseblk_volume *vol, uint64_t ino)

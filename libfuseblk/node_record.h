@@ -11,10 +11,16 @@
 #define FB_RECORD_FREEING	0x2u	/* being freed just now */
 #define FB_RECORD_STUCK		0x4u	/* freeing it failed: not tried again before the end */
 
+#define FB_RECORD_MOST_LOOKUPS	((1ull << 48) - 1)
+#define FB_RECORD_MOST_OPENS	((1u << 14) - 1)
+
 struct fb_record {
 	uint64_t ino;
-	uint64_t lookup : 63;
-	uint64_t exact : 1;		/* the kernel may remember a stored spelling of it for long */
+	uint64_t lookup : 48;
+	/* on volumes with more than one spelling for a name: */
+	uint64_t opens : 14;		/* handles; FB_RECORD_MOST_OPENS: so many that they are not counted any more */
+	uint64_t exact : 1;		/* the kernel may remember the stored spelling of its name for long */
+	uint64_t odd : 1;		/* or another */
 	uint32_t next;			/* index + 1 of the next in the bucket, 0: none */
 	uint16_t flags;
 	uint16_t writers;		/* handles that can write; UINT16_MAX: so many that they are not counted any more */

@@ -44,9 +44,19 @@ void fb_node_set_unlinked(struct fuseblk_volume *vol, uint64_t ino, bool unlinke
 void fb_node_writer_add(struct fuseblk_volume *vol, uint64_t ino);
 void fb_node_writer_remove(struct fuseblk_volume *vol, uint64_t ino);
 bool fb_node_has_writers(struct fuseblk_volume *vol, uint64_t ino);
-/* An entry with a stored spelling of @ino, whose lookup is counted, goes out with a long timeout; and whether one may have since the kernel first knew it. */
+/*
+ * node_names.c: what the kernel may remember for long of @ino, which it has
+ * looked up: its name as it is stored (exact), or in another spelling (odd).
+ * Kept until it has forgotten the inode.
+ */
 void fb_node_set_exact(struct fuseblk_volume *vol, uint64_t ino);
 bool fb_node_is_exact(struct fuseblk_volume *vol, uint64_t ino);
+void fb_node_set_odd(struct fuseblk_volume *vol, uint64_t ino);
+bool fb_node_is_odd(struct fuseblk_volume *vol, uint64_t ino);
+/* Handles of @ino, of any kind. */
+void fb_node_open_add(struct fuseblk_volume *vol, uint64_t ino);
+void fb_node_open_remove(struct fuseblk_volume *vol, uint64_t ino);
+bool fb_node_is_open(struct fuseblk_volume *vol, uint64_t ino);
 /* Free what came up for it; called with no lock held and outside changes. May block. */
 void fb_node_reap(struct fuseblk_volume *vol);
 /* Node locks for one node, failing for a node that was freed. Return 0 or -ESTALE (not locked then). */

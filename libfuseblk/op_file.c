@@ -16,6 +16,7 @@
 
 #define HANDLE_SYNC	1u	/* writes are synchronous (chattr +S) */
 #define HANDLE_WRITES	2u	/* counted among the inode's writers */
+#define HANDLE_COUNTED	4u	/* counted among its handles */
 
 /* ---- OPEN ----------------------------------------------------------- */
 
@@ -50,9 +51,13 @@ void fb_open_reply(struct fb_request *req, const struct fuseblk_attr *attr, uint
 
 	req->out.open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
 	req->out.fh = 0;
+	if (req->session->spelling) {
+		req->out.fh = HANDLE_COUNTED;
+		fb_node_open_add(req->vol, attr->ino);
+	}
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return;
-	req->out.fh = HANDLE_WRITES | (sync ? HANDLE_SYNC : 0);
+	req->out.fh |= HANDLE_WRITES | (sync ? HANDLE_SYNC : 0);
 	if (can_write_through(req) && (sync || is_nearly_full(req->vol)))
 		req->out.open_flags |= FOPEN_DIRECT_IO;
 	fb_node_writer_add(req->vol, attr->ino);
@@ -99,9 +104,13 @@ int fb_op_open(struct fb_request *req)
 
 int fb_op_release(struct fb_request *req)
 {
+	uint64_t ino = fb_ino_of_nodeid(req->vol, req->nodeid);
+
+	if (req->in.release.fh & HANDLE_COUNTED)
+		fb_node_open_remove(req->vol, ino);
 	if (!(req->in.release.fh & HANDLE_WRITES))
 		return 0;
-	fb_node_writer_remove(req->vol, fb_ino_of_nodeid(req->vol, req->nodeid));
+	fb_node_writer_remove(req->vol, ino);
 	if (req->vol->info.commit_on_close)
 		fb_commit_soon(req->vol->cache);
 	return 0;

@@ -50,8 +50,7 @@ static int remove_step(struct fb_request *req, struct fb_names *names)
 		err = ops->getattr(req->vol, node, &attr);
 	if (err)
 		return err;
-	if (names->respelled[0])
-		err = fb_stale_prepare(req, dir, name, node, FB_STALE_REMOVED);
+	err = fb_stale_prepare(req, dir, name, node, FB_STALE_REMOVED, names->respelled[0]);
 	if (err)
 		return err;
 	if (req->opcode == FUSE_RMDIR)
@@ -134,20 +133,19 @@ static int prepare_stale(struct fb_request *req, const struct fb_names *names)
 	const struct fb_name *name = &req->in.rename.name, *newname = &req->in.rename.newname;
 	bool exchange = req->in.rename.flags & FUSEBLK_RENAME_EXCHANGE;
 	struct fuseblk_node *const *n = names->nodes;
-	int err = 0;
+	int err;
 
 	if (!req->session->spelling)
 		return 0;
-	if (names->respelled[0])
-		err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_NODE], FB_STALE_MOVED);
-	if (!err && n[FB_TARGET] && names->respelled[1])
+	err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_NODE], FB_STALE_MOVED, names->respelled[0]);
+	if (!err && n[FB_TARGET])
 		err = fb_stale_prepare(req, n[FB_NEWDIR], newname, n[FB_TARGET],
-				       exchange ? FB_STALE_MOVED : FB_STALE_REMOVED);
+				       exchange ? FB_STALE_MOVED : FB_STALE_REMOVED, names->respelled[1]);
 	/* The kernel moves the entry of the old name, timeout and all, to the name given. */
 	if (!err)
-		err = fb_stale_prepare(req, n[FB_NEWDIR], newname, n[FB_NODE], FB_STALE_GIVEN);
+		err = fb_stale_prepare(req, n[FB_NEWDIR], newname, n[FB_NODE], FB_STALE_GIVEN, true);
 	if (!err && exchange)
-		err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_TARGET], FB_STALE_GIVEN);
+		err = fb_stale_prepare(req, n[FB_DIR], name, n[FB_TARGET], FB_STALE_GIVEN, true);
 	return err;
 }
 

@@ -4,9 +4,17 @@
  * spelling.h.
  *
  * An entry is prepared by its request, in the worker's list; marked once the
- * change is made; queued for the thread once the reply is out; old when the
- * kernel has been told; and gone a while later.  While there are no marks, a
- * counter says so.
+ * change is made; old when the kernel has been told; and gone a while later.
+ * While there are no marks, a counter says so.
+ *
+ * Kernels from FB_MINOR_PRUNE on drop what nobody uses of an inode's names,
+ * without a lock: they are told so before the reply, and again when the mark
+ * ends.  An entry in use stays; so does the mark then, while the inode has
+ * handles or, if its name was removed, while the kernel knows it.  Older ones
+ * have to be given the name, after the reply, and take the directory's lock:
+ * the thread does that, which waits where it must not be waited for.  (A
+ * daemon that is killed in that wait cannot end before whoever holds the
+ * directory lets go, who may be waiting for the daemon: umount -f ends that.)
  */
 #include <errno.h>
 #include <pthread.h>
@@ -57,9 +65,35 @@ struct fb_spelling {
 	bool stop;
 };
 
-/* ---- the thread ----------------------------------------------------- */
+/* ---- what the kernel is told ----------------------------------------- */
 
-/* Everything here but tell_kernel() and the thread itself: under the lock. */
+static bool prunes(const struct fb_session *s)
+{
+	return s->proto.minor >= FB_MINOR_PRUNE;
+}
+
+static void send_prune(struct fb_session *s, int fd, uint64_t ino)
+{
+	struct fb_reply reply;
+
+	fb_encode_prune(fb_nodeid_of_ino(s->vol, ino), &reply);
+	fb_channel_reply(fd, &reply);
+}
+
+/*
+ * An entry that lives on elsewhere only has to be looked up again.  One whose
+ * inode is gone would keep it from being freed, and is dropped.
+ */
+static void send_entry(struct fb_session *s, const struct fb_stale *stale)
+{
+	struct fb_reply reply;
+
+	fb_encode_inval_entry(fb_nodeid_of_ino(s->vol, stale->parent), stale->name, stale->len,
+			      stale->kind == FB_STALE_REMOVED, &reply);
+	fb_channel_reply(s->channel, &reply);
+}
+
+/* ---- lists and marks, under the lock -------------------------------- */
 
 static struct fb_stale **bucket(struct fb_spelling *sp, uint64_t ino)
 {
@@ -129,20 +163,48 @@ static void add_old(struct fb_spelling *sp, struct fb_stale *stale)
 	sp->old_count++;
 }
 
-/* Free those that are old enough, or too many; with @all, all. */
-static void free_old(struct fb_spelling *sp, bool all)
+static struct fb_stale *take_oldest(struct fb_spelling *sp)
+{
+	struct fb_stale *stale = sp->oldest;
+
+	sp->oldest = stale->next;
+	if (!sp->oldest)
+		sp->newest = &sp->oldest;
+	sp->old_count--;
+	return stale;
+}
+
+/* ---- the thread ----------------------------------------------------- */
+
+/* Is the entry perhaps still there? */
+static bool is_wanted(struct fb_session *s, const struct fb_stale *stale)
+{
+	if (!stale->marked || !prunes(s))
+		return false;
+	if (fb_node_is_open(s->vol, stale->ino))
+		return true;
+	send_prune(s, s->channel, stale->ino);
+	return stale->kind == FB_STALE_REMOVED && fb_node_lookup_count(s->vol, stale->ino);
+}
+
+/* See to those that are old enough, or too many. */
+static void free_old(struct fb_spelling *sp)
 {
 	time_t until = now().tv_sec - LINGER_SECONDS;
 
-	while (sp->oldest && (all || sp->old_count > MOST_OLD || sp->oldest->told < until)) {
-		struct fb_stale *stale = sp->oldest;
+	while (sp->oldest && !sp->stop && (sp->old_count > MOST_OLD || sp->oldest->told < until)) {
+		bool many = sp->old_count > MOST_OLD, wanted;
+		struct fb_stale *stale = take_oldest(sp);
 
-		sp->oldest = stale->next;
-		if (!sp->oldest)
-			sp->newest = &sp->oldest;
-		sp->old_count--;
-		unmark(sp, stale);
-		free(stale);
+		pthread_mutex_unlock(&sp->lock);
+		wanted = is_wanted(sp->session, stale);
+		pthread_mutex_lock(&sp->lock);
+		if (wanted && !many) {
+			add_old(sp, stale);
+		} else {
+			unmark(sp, stale);
+			free(stale);
+		}
 	}
 }
 
@@ -155,27 +217,7 @@ static void sleep_thread(struct fb_spelling *sp)
 		pthread_cond_timedwait(&sp->wake, &sp->lock, &until);
 	else
 		pthread_cond_wait(&sp->wake, &sp->lock);
-	free_old(sp, false);
-}
-
-/*
- * An entry that lives on elsewhere only has to be looked up again.  One whose
- * inode is gone keeps that from being freed: kernels that can drop what
- * nobody uses are asked to; from others the name is taken, though it may
- * have been given to something new.
- */
-static void tell_kernel(struct fb_session *s, const struct fb_stale *stale)
-{
-	bool removed = stale->kind == FB_STALE_REMOVED, prunes = s->proto.minor >= FB_MINOR_PRUNE;
-	struct fb_reply reply;
-
-	fb_encode_inval_entry(fb_nodeid_of_ino(s->vol, stale->parent), stale->name, stale->len,
-			      removed && !prunes, &reply);
-	fb_channel_reply(s->channel, &reply);
-	if (!removed || !prunes)
-		return;
-	fb_encode_prune(fb_nodeid_of_ino(s->vol, stale->ino), &reply);
-	fb_channel_reply(s->channel, &reply);
+	free_old(sp);
 }
 
 static void void_entry(struct fb_spelling *sp, struct fb_stale *stale)
@@ -183,7 +225,7 @@ static void void_entry(struct fb_spelling *sp, struct fb_stale *stale)
 	pthread_rwlock_wrlock(&sp->replies);
 	atomic_fetch_add(&sp->epoch, 1);
 	pthread_rwlock_unlock(&sp->replies);
-	tell_kernel(sp->session, stale);
+	send_entry(sp->session, stale);
 }
 
 static void *spelling_main(void *arg)
@@ -212,8 +254,9 @@ static void free_spelling(struct fb_spelling *sp)
 	struct fb_stale *stale;
 
 	while ((stale = take_first(sp)))
-		add_old(sp, stale);
-	free_old(sp, true);
+		free(stale);
+	while (sp->oldest)
+		free(take_oldest(sp));
 	pthread_mutex_destroy(&sp->lock);
 	pthread_rwlock_destroy(&sp->replies);
 	pthread_cond_destroy(&sp->wake);
@@ -304,21 +347,24 @@ static int is_directory(struct fuseblk_node *node, bool *is)
 }
 
 int fb_stale_prepare(struct fb_request *req, struct fuseblk_node *dir, const struct fb_name *name,
-		     struct fuseblk_node *node, enum fb_stale_kind kind)
+		     struct fuseblk_node *node, enum fb_stale_kind kind, bool respelled)
 {
+	bool pruning = prunes(req->session), is_dir;
 	char stored[FB_WIRE_NAME_MAX];
-	bool is_dir;
 	int err;
 
-	if (!req->session->spelling || !fb_node_is_exact(req->vol, node->ino))
+	if (!req->session->spelling || !(respelled || (pruning && fb_node_is_odd(req->vol, node->ino))) ||
+	    !fb_node_is_exact(req->vol, node->ino))
 		return 0;
 	err = is_directory(node, &is_dir);
 	if (err)
 		return err;
+	if (is_dir && (pruning || kind != FB_STALE_GIVEN))
+		return 0;
+	if (pruning)
+		return add(req, dir, "", 0, node->ino, kind);
 	if (kind == FB_STALE_GIVEN)
 		return add(req, dir, name->bytes, name->len, is_dir ? 0 : node->ino, kind);
-	if (is_dir)
-		return 0;
 	err = req->vol->ops->spelling(req->vol, dir, name->bytes, name->len, stored, sizeof(stored));
 	if (err < 0)
 		return err;
@@ -336,7 +382,11 @@ void fb_stale_settle(struct fb_request *req, bool done, bool given)
 	while (*at) {
 		struct fb_stale *stale = *at;
 
-		if (!done || (stale->kind == FB_STALE_GIVEN && !given)) {
+		bool is_given = stale->kind == FB_STALE_GIVEN, odd = is_given && prunes(req->session);
+
+		if (done && given && odd)
+			fb_node_set_odd(req->vol, stale->ino);
+		if (!done || (is_given && !given) || odd) {
 			*at = stale->next;
 			free(stale);
 			continue;
@@ -356,6 +406,8 @@ void fb_stale_tell(struct fb_request *req)
 			continue;
 		fb_encode_inval_attr(fb_nodeid_of_ino(req->vol, stale->ino), &reply);
 		fb_channel_reply(req->worker->fd, &reply);
+		if (prunes(req->session))
+			send_prune(req->session, req->worker->fd, stale->ino);
 	}
 }
 
@@ -363,15 +415,26 @@ void fb_stale_send(struct fb_request *req)
 {
 	struct fb_spelling *sp = req->session->spelling;
 	struct fb_worker *worker = req->worker;
+	struct fb_stale *stale;
+	bool idle = true;
 
 	if (!worker->stale)
 		return;
 	pthread_mutex_lock(&sp->lock);
-	*sp->last = worker->stale;
-	while (*sp->last)
-		sp->last = &(*sp->last)->next;
-	worker->stale = NULL;
-	pthread_cond_signal(&sp->wake);
+	if (prunes(req->session)) {
+		idle = !sp->oldest;
+		while ((stale = worker->stale)) {
+			worker->stale = stale->next;
+			add_old(sp, stale);
+		}
+	} else {
+		*sp->last = worker->stale;
+		while (*sp->last)
+			sp->last = &(*sp->last)->next;
+		worker->stale = NULL;
+	}
+	if (idle)
+		pthread_cond_signal(&sp->wake);
 	pthread_mutex_unlock(&sp->lock);
 }
 

@@ -5,10 +5,9 @@
  *
  * Only the stored spelling of a name is ever told to the kernel with a long
  * timeout.  So what a request does by another spelling can leave a wrong
- * entry in the cache: that of the stored spelling.  It can only be voided
- * after the reply, for the kernel takes the directory's lock to void it.
- * Until then, and for a second more for those who have just passed by the
- * entry, the inode is marked:
+ * entry in the cache: that of the stored spelling.  The kernel is told to drop
+ * it.  Until it has, and for a second more for those who have just passed by
+ * the entry, the inode is marked:
  *  - its attributes are void (told before the reply) and stay so: replies
  *    give them no timeout;
  *  - GETATTR of it, which every use of the wrong entry then begins with, is
@@ -17,8 +16,8 @@
  *    a descriptor, is answered as usual.
  * Directories need none of this: the kernel keeps one name for each.
  *
- * A thread of its own voids entries, one after another: workers stay free to
- * serve whoever holds the directory.
+ * Not found is an entry that only a descriptor opened with O_PATH, or a mount
+ * on a file, keeps in use for longer than that.
  */
 #ifndef FB_SPELLING_H
 #define FB_SPELLING_H
@@ -36,18 +35,18 @@ void fb_spelling_stop(struct fb_session *s);
 enum fb_stale_kind {
 	FB_STALE_REMOVED,	/* the stored spelling of @name, whose inode loses that name */
 	FB_STALE_MOVED,		/* the stored spelling of @name; the inode goes on under another */
-	FB_STALE_GIVEN,		/* @name itself */
+	FB_STALE_GIVEN,		/* @name itself, if another spelling is stored in the end */
 };
 /*
  * With @dir locked, before the change: prepare to void the entry that @name in
- * @dir has made the kernel keep for @node.  Nothing if it keeps none.
- * Returns 0, -ENOMEM or what ->spelling did.
+ * @dir has made the kernel keep for @node.  Nothing if it keeps none; @respelled: @name is not how it
+ * is stored.  Returns 0, -ENOMEM or what ->spelling did.
  */
 int fb_stale_prepare(struct fb_request *req, struct fuseblk_node *dir, const struct fb_name *name,
-		     struct fuseblk_node *node, enum fb_stale_kind kind);
+		     struct fuseblk_node *node, enum fb_stale_kind kind, bool respelled);
 /* The change has been made, or (@done false) has not; @dir and @node still locked. @given: those of kind GIVEN hold too. */
 void fb_stale_settle(struct fb_request *req, bool done, bool given);
-/* Around the reply, with no lock held: mark and tell; then hand over to the thread. */
+/* Before and after the reply, with no lock held: what the kernel is told then. */
 void fb_stale_tell(struct fb_request *req);
 void fb_stale_send(struct fb_request *req);
 

@@ -4,7 +4,7 @@
 
 Prints one line per rule: its name and "yes", or what was seen instead. DIR is empty before and after.
 """
-import ctypes, errno, multiprocessing, os, subprocess, sys
+import ctypes, errno, multiprocessing, os, subprocess, sys, time
 
 top, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2000
 os.chdir(top)
@@ -147,6 +147,37 @@ def recreate():
     create("Foo", "newest")
     listed("Foo")
     need("content", "newest", read("foo"))
+
+
+def space_is_freed():
+    before = os.statvfs(".")
+    create("foo", "x" * 100000)
+    os.stat("foo")
+    os.sync()
+    os.unlink("FOO")
+    for _ in range(50):
+        os.sync()
+        after = os.statvfs(".")
+        if (after.f_bfree, after.f_ffree) == (before.f_bfree, before.f_ffree):
+            return
+        time.sleep(0.1)
+    raise Wrong("free: %r, was %r" % ((after.f_bfree, after.f_ffree), (before.f_bfree, before.f_ffree)))
+
+
+def name_in_use(): # the entry of the old name cannot be dropped while a file is open by it
+    create("foo", "x")
+    fd = os.open("foo", os.O_RDONLY)
+    os.rename("FOO", "bar")
+    time.sleep(2.5)
+    absent("foo")
+    need("bar", "x", read("bar"))
+    need("fstat", 1, os.fstat(fd).st_size)
+    os.unlink("BAR")
+    time.sleep(2.5)
+    absent("bar", "foo")
+    need("fstat", 0, os.fstat(fd).st_nlink)
+    need("read", b"x", os.pread(fd, 5, 0))
+    os.close(fd)
 
 
 def chmod_after(): # SETATTR by a wrong entry does no harm, and the name is gone
@@ -512,7 +543,7 @@ def processes():
 
 
 RULES = [negative_then_create, create_by_other_spelling, dots_at_the_end, unlink_exact, unlink_respelled, unlink_listed,
-         unlink_open, recreate, chmod_after, directories, directory_in_use, rename_respelled, rename_respelled_open,
+         unlink_open, space_is_freed, name_in_use, recreate, chmod_after, directories, directory_in_use, rename_respelled, rename_respelled_open,
          rename_over_respelled, rename_over_respelled_open, rename_to_stored_otherwise, rename_directory_to_stored_otherwise,
          case_only, case_only_cached, case_only_directory, case_only_deep, case_only_by_descriptor, noreplace, exchange,
          types, mv, storm_unlink, storm_open, storm_rename, storm_over, storm_otherwise, storm_open_files, storm_case_only,
