@@ -76,6 +76,7 @@ static int run_change(struct fb_request *req, const struct fuseblk_ioctl *row,
 		      struct fuseblk_node *node, const struct fuseblk_caller *who,
 		      const void *in, void *out)
 {
+	uint32_t mode = fb_mode_watch(node);
 	int err = fb_node_wrlock(node);
 
 	if (err)
@@ -87,6 +88,7 @@ static int run_change(struct fb_request *req, const struct fuseblk_ioctl *row,
 		fb_volume_change_end(req->vol);
 	}
 	fb_node_unlock(node);
+	fb_mode_settle(req, node, mode);
 	return err;
 }
 

@@ -129,12 +129,14 @@ static int change(struct fb_request *req, const struct fb_name *name,
 		  int (*step)(struct fb_request *req, struct fuseblk_node *node))
 {
 	struct fuseblk_node *node;
+	uint32_t mode;
 	int err = check_name(req, name);
 
 	if (!err)
 		err = fb_req_node(req, 0, &node);
 	if (err)
 		return err;
+	mode = fb_mode_watch(node);
 	err = fb_node_wrlock(node);
 	if (err)
 		goto put;
@@ -147,6 +149,7 @@ static int change(struct fb_request *req, const struct fb_name *name,
 		fb_volume_change_end(req->vol);
 	}
 	fb_node_unlock(node);
+	fb_mode_settle(req, node, mode);
 put:
 	fb_node_put(node);
 	if (!err && req->vol->options.sync)
