@@ -177,7 +177,7 @@ void fk_interrupt(struct fk *fk, uint64_t unique);
 int fk_destroy(struct fk *fk);
 
 struct fk_dirent {
-	char name[256];
+	char name[1025];
 	uint64_t ino, next;
 	uint32_t type;
 	uint64_t nodeid;		/* READDIRPLUS; 0: no lookup */

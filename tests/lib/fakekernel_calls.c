@@ -457,7 +457,7 @@ static ssize_t parse_dirent(const uint8_t *at, size_t left, bool plus, struct fk
 	memcpy(&entry_out, at, head);
 	memcpy(&d, at + head, FUSE_NAME_OFFSET);
 	size = FUSE_REC_ALIGN(head + FUSE_NAME_OFFSET + d.namelen);
-	if (d.namelen == 0 || d.namelen > 255 || size > left)
+	if (d.namelen == 0 || d.namelen > 1024 || size > left)
 		return -EPROTO;
 	memcpy(out->name, at + head + FUSE_NAME_OFFSET, d.namelen);
 	out->name[d.namelen] = 0;
