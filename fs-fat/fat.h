@@ -256,7 +256,7 @@ struct fat_node {
 	uint64_t floor_epoch;		/* in it, start and size, times and attributes are written ... */
 	uint8_t floor_phase;		/* ... in no phase below this */
 	uint64_t swap_epoch;		/* until its REMOVE, the entry leads to what this changed places with: rename_swap.c */
-	uint64_t split_epoch;		/* a rename changes more than one sector in its SWITCH: another one waits for a commit */
+	uint64_t split_epoch;		/* a link in the chain changes in its SWITCH: rename_copy.c */
 	/* directories: index.c */
 	struct fat_index *index;
 	struct fat_removed *removed;

@@ -159,6 +159,8 @@ int fat_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char 
 	(void)who;
 	if (flags & ~KNOWN_FLAGS || flags == KNOWN_FLAGS)
 		return -EINVAL;
+	if (!fat_node(dir)->is_dir || !fat_node(newdir)->is_dir)
+		return -ENOTDIR;
 	if (fat_node(newdir)->unlinked)
 		return -ENOENT;
 	r.t = r.target ? fat_node(r.target) : NULL;

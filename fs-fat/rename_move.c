@@ -18,6 +18,37 @@ static void fill_entry(const struct fat_rename *r, struct fat_dirent *de)
 	fat_entry_put_start(&r->fat->geo, de, r->start);
 }
 
+/*
+ * A name that comes in SWITCH to where the directory ended: until then the
+ * end mark would hide what others add behind it in ADD.
+ */
+static void move_end(struct fat_rename *r)
+{
+	static const uint8_t deleted = FAT_NAME_DELETED;
+	uint32_t per_block = fat_block_slots(r->fat), first = r->to.slot / per_block * per_block;
+	bool ends = false;
+
+	if (r->phase != FAT_PHASE_SWITCH || r->target)
+		return;
+	if (first < r->slot)
+		first = r->slot;
+	for (uint32_t slot = first; slot <= r->to.slot; slot++) {
+		uint8_t early;
+
+		fuseblk_buf_read_early(r->old, slot % per_block * FAT_SLOT_SIZE, &early, 1);
+		ends |= early == FAT_NAME_END;
+	}
+	pthread_rwlock_wrlock(&r->fat->entry_lock);
+	for (uint32_t slot = first; ends && slot <= r->to.slot; slot++) {
+		size_t off = slot % per_block * FAT_SLOT_SIZE;
+		uint8_t byte = r->old->data[off];
+
+		fuseblk_buf_write(r->old, FAT_PHASE_ADD, off, &deleted, 1);
+		fuseblk_buf_write(r->old, FAT_PHASE_SWITCH, off, &byte, 1);
+	}
+	pthread_rwlock_unlock(&r->fat->entry_lock);
+}
+
 static int put_new(struct fat_rename *r, const struct fat_dirent *de)
 {
 	int err;
@@ -25,9 +56,11 @@ static int put_new(struct fat_rename *r, const struct fat_dirent *de)
 	if (r->target)
 		return fat_dir_replace(r->vol, r->newdir, &r->to, de, r->phase);
 	err = fat_dir_put(r->vol, r->newdir, r->slot, &r->name, de, r->phase, &r->to.pos);
-	if (!err)
-		r->to.de = *de;
-	return err;
+	if (err)
+		return err;
+	r->to.de = *de;
+	move_end(r);
+	return 0;
 }
 
 static void undo_new(struct fat_rename *r, const struct fat_dirent *de)

@@ -221,8 +221,6 @@ static void finish(struct swap *s, const struct fat_dirent *to, const struct fat
 	fat_rename_settle(r, r->t, from, r->from.pos, target_start, s->second);
 	if (s->second == FAT_PHASE_REMOVE)
 		r->t->swap_epoch = r->epoch;
-	if (s->second != s->first)
-		r->n->split_epoch = r->t->split_epoch = r->epoch;
 	fat_ino_swap(r->fat, fuseblk_ino(r->node), fuseblk_ino(r->target));
 	drop_copy(r, s->copied, old_start);
 	drop_copy(r, s->temp_copied, s->temp_copy);

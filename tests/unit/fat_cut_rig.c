@@ -147,6 +147,15 @@ static int walk(struct cut_rig *c, const char *path, uint64_t *dir, const char *
 	return 0;
 }
 
+static bool is_dir(struct cut_rig *c, uint64_t ino)
+{
+	struct fuseblk_node *node = rig_node(&c->rig, ino);
+	bool result = fat_node(node)->is_dir;
+
+	fb_node_put(node);
+	return result;
+}
+
 static void end_epoch(struct cut_rig *c)
 {
 	struct cut_epoch *e = malloc(sizeof(*e));
@@ -198,7 +207,7 @@ static int find_moving(struct cut_rig *c, const char *from, const char *to, stru
 		return err;
 	m->node[0] = rig_node(&c->rig, dir);
 	m->node[1] = rig_node(&c->rig, newdir);
-	err = find_node(c, newdir, m->newname, &m->node[3]);
+	err = fat_node(m->node[1])->is_dir ? find_node(c, newdir, m->newname, &m->node[3]) : 0;
 	if (!err && m->node[3] == m->node[2]) {
 		fb_node_put(m->node[3]);
 		m->node[3] = NULL;
@@ -234,6 +243,13 @@ static void lose(struct cut_rig *c, struct fuseblk_node *target)
 	fb_node_forget(c->rig.vol, ino, 1);
 }
 
+/* With FAT_CUT_TRACE in the environment everything done is printed. */
+static void trace(struct cut_rig *c, const char *what, const char *from, const char *to, int result)
+{
+	if (getenv("FAT_CUT_TRACE"))
+		print_message("%u: %s \"%s\" \"%s\": %d\n", (unsigned)fuseblk_epoch(c->rig.vol), what, from, to, result);
+}
+
 int cut_rename(struct cut_rig *c, const char *from, const char *to, uint32_t flags)
 {
 	struct moving m = { .flags = flags };
@@ -253,6 +269,7 @@ int cut_rename(struct cut_rig *c, const char *from, const char *to, uint32_t fla
 	}
 	for (unsigned i = 0; i < 4; i++)
 		fb_node_put(m.node[i]);
+	trace(c, flags & FUSEBLK_RENAME_EXCHANGE ? "xchg" : "mv", from, to, err);
 	if (err >= 0)
 		model_rename(c, from, to, flags);
 	return err;
@@ -283,24 +300,27 @@ static int put_data(struct cut_rig *c, uint64_t ino, const char *tag, uint32_t s
 	return n < 0 ? (int)n : 0;
 }
 
-int cut_create(struct cut_rig *c, const char *tag, uint32_t size, const char *path, bool is_dir)
+int cut_create(struct cut_rig *c, const char *tag, uint32_t size, const char *path, bool make_dir)
 {
 	const char *name;
 	uint64_t dir, ino;
 	int err = walk(c, path, &dir, &name);
 
+	if (!err && !is_dir(c, dir))
+		err = -ENOTDIR;
 	if (err)
 		return err;
 	c->rig.strict_again = true;
-	err = rig_create(&c->rig, dir, name, is_dir ? S_IFDIR | 0755 : S_IFREG | 0644, &ino);
+	err = rig_create(&c->rig, dir, name, make_dir ? S_IFDIR | 0755 : S_IFREG | 0644, &ino);
 	if (err == -FUSEBLK_EAGAIN_COMMIT) {
 		cut_commit(c);
-		err = rig_create(&c->rig, dir, name, is_dir ? S_IFDIR | 0755 : S_IFREG | 0644, &ino);
+		err = rig_create(&c->rig, dir, name, make_dir ? S_IFDIR | 0755 : S_IFREG | 0644, &ino);
 	}
+	trace(c, make_dir ? "mkdir" : "create", tag, path, err);
 	if (err < 0)
 		return err;
-	add_model(c, tag, size, path, is_dir);
-	if (!is_dir && size)
+	add_model(c, tag, size, path, make_dir);
+	if (!make_dir && size)
 		err = put_data(c, ino, tag, size);
 	return err < 0 ? err : 0;
 }
@@ -315,6 +335,7 @@ int cut_remove(struct cut_rig *c, const char *path)
 	if (err || !f)
 		return err ? err : -ENOENT;
 	err = f->is_dir ? rig_rmdir(&c->rig, dir, name) : rig_unlink(&c->rig, dir, name);
+	trace(c, "rm", path, "", err);
 	if (err)
 		return err;
 	f->lives = false;
@@ -486,6 +507,23 @@ static void dump(const struct fat_check *check)
 			      check->files[i].is_short ? " short" : "");
 }
 
+struct unit { uint64_t off; const uint8_t *bytes; uint32_t len; };
+
+static const struct unit *units_now;
+static unsigned units_count;
+static const bool *units_done;
+
+static void explain(struct cut_rig *c, const struct cut_epoch *e)
+{
+	for (size_t i = e->from; i < e->to; i++) {
+		const struct fb_write_log_entry *w = fb_write_log_get(c->rig.log, i);
+
+		print_message("%zu: %#llx %llu\n", i, (unsigned long long)w->off, (unsigned long long)w->len);
+	}
+	for (unsigned i = 0; i < units_count; i++)
+		print_message("unit %#llx %s\n", (unsigned long long)units_now[i].off, units_done[i] ? "written" : "");
+}
+
 static void look(struct cut_rig *c, const struct cut_epoch *e, const uint8_t *image, size_t at, bool repaired)
 {
 	static struct fat_check check;
@@ -497,6 +535,8 @@ static void look(struct cut_rig *c, const struct cut_epoch *e, const uint8_t *im
 	if (!why)
 		return;
 	dump(&check);
+	if (getenv("FAT_CUT_TRACE"))
+		explain(c, e);
 	fail_msg("cut near entry %zu of %zu%s: %s", at, e->to, repaired ? ", repaired" : "", why);
 }
 
@@ -530,8 +570,6 @@ static void repair(struct cut_rig *c, const struct cut_epoch *e, const uint8_t *
 }
 
 /* ---- cuts ---------------------------------------------------------------------------------------- */
-
-struct unit { uint64_t off; const uint8_t *bytes; uint32_t len; };
 
 static unsigned collect(struct cut_rig *c, size_t from, size_t to, struct unit *units)
 {
@@ -569,6 +607,9 @@ static void try_subset(struct cut_rig *c, const struct cut_epoch *e, uint8_t *im
 		if (done[i])
 			memcpy(image + units[i].off, units[i].bytes, units[i].len);
 	}
+	units_now = units;
+	units_count = n;
+	units_done = done;
 	look(c, e, image, e->from, false);
 	if (mend)
 		repair(c, e, image, e->from);

@@ -239,13 +239,16 @@ static void random_step(unsigned i)
 static void test_random(void **state)
 {
 	const char *text = getenv("FAT_RENAME_SEEDS");
-	unsigned seeds = text ? (unsigned)atoi(text) : 6;
+	const char *first_text = getenv("FAT_RENAME_FIRST");
+	unsigned first = first_text ? (unsigned)atoi(first_text) : 0, seeds = text ? (unsigned)atoi(text) : 6;
 
 	(void)state;
-	for (unsigned seed = 0; seed < seeds; seed++) {
+	for (unsigned seed = first; seed < seeds; seed++) {
 		const struct shape *shape = &shapes[seed % SHAPES];
 
 		c = malloc(sizeof(*c));
+		if (getenv("FAT_CUT_TRACE"))
+			print_message("seed %u\n", seed);
 		open_shape(c, shape, seed % 2);
 		c->rig.seed = seed * 7919 + 1;
 		for (unsigned i = 0; i < 60; i++)
@@ -255,7 +258,7 @@ static void test_random(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_sector),
@@ -273,5 +276,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
