@@ -238,21 +238,38 @@ size_t fb_caller_renames(int proc, uint32_t pid, const struct fb_name *name, boo
 static const struct {
 	long number;
 	uint8_t path;
+	bool compat;
 } descriptor_calls[] = {
-	{ SYS_fstat, NO_ARG },
+	{ SYS_fstat, NO_ARG, false },
 #ifdef SYS_newfstatat
-	{ SYS_newfstatat, 1 },
+	{ SYS_newfstatat, 1, false },
 #endif
-	{ SYS_statx, 1 },
-	{ SYS_read, NO_ARG }, { SYS_pread64, NO_ARG }, { SYS_readv, NO_ARG },
-	{ SYS_preadv, NO_ARG }, { SYS_preadv2, NO_ARG },
-	{ SYS_write, NO_ARG }, { SYS_pwrite64, NO_ARG }, { SYS_writev, NO_ARG },
-	{ SYS_pwritev, NO_ARG }, { SYS_pwritev2, NO_ARG },
-	{ SYS_lseek, NO_ARG }, { SYS_sendfile, NO_ARG }, { SYS_splice, NO_ARG },
-	{ SYS_copy_file_range, NO_ARG }, { SYS_mmap, NO_ARG }, { SYS_ftruncate, NO_ARG },
-	{ SYS_fallocate, NO_ARG }, { SYS_fchmod, NO_ARG }, { SYS_fchown, NO_ARG },
-	{ SYS_io_uring_enter, NO_ARG }, { SYS_close, NO_ARG }, { SYS_fsync, NO_ARG },
-	{ SYS_fdatasync, NO_ARG }, { SYS_ioctl, NO_ARG },
+	{ SYS_statx, 1, false },
+	{ SYS_read, NO_ARG, false }, { SYS_pread64, NO_ARG, false }, { SYS_readv, NO_ARG, false },
+	{ SYS_preadv, NO_ARG, false }, { SYS_preadv2, NO_ARG, false },
+	{ SYS_write, NO_ARG, false }, { SYS_pwrite64, NO_ARG, false }, { SYS_writev, NO_ARG, false },
+	{ SYS_pwritev, NO_ARG, false }, { SYS_pwritev2, NO_ARG, false },
+	{ SYS_lseek, NO_ARG, false }, { SYS_sendfile, NO_ARG, false }, { SYS_splice, NO_ARG, false },
+	{ SYS_copy_file_range, NO_ARG, false }, { SYS_mmap, NO_ARG, false }, { SYS_ftruncate, NO_ARG, false },
+	{ SYS_fallocate, NO_ARG, false }, { SYS_fchmod, NO_ARG, false }, { SYS_fchown, NO_ARG, false },
+	{ SYS_io_uring_enter, NO_ARG, false }, { SYS_close, NO_ARG, false }, { SYS_fsync, NO_ARG, false },
+	{ SYS_fdatasync, NO_ARG, false }, { SYS_ioctl, NO_ARG, false },
+#if defined(__x86_64__) || defined(__aarch64__)
+	/* i386 and arm: fstat64 fstat read write lseek _llseek readv writev pread64 pwrite64 ... */
+	{ 197, NO_ARG, true }, { 108, NO_ARG, true }, { 3, NO_ARG, true }, { 4, NO_ARG, true },
+	{ 19, NO_ARG, true }, { 140, NO_ARG, true }, { 145, NO_ARG, true }, { 146, NO_ARG, true },
+	{ 180, NO_ARG, true }, { 181, NO_ARG, true },
+	/* ... sendfile sendfile64 mmap2 ftruncate ftruncate64 fchmod fchown32 fsync fdatasync close ioctl io_uring_enter */
+	{ 187, NO_ARG, true }, { 239, NO_ARG, true }, { 192, NO_ARG, true }, { 93, NO_ARG, true },
+	{ 194, NO_ARG, true }, { 94, NO_ARG, true }, { 207, NO_ARG, true }, { 118, NO_ARG, true },
+	{ 148, NO_ARG, true }, { 6, NO_ARG, true }, { 54, NO_ARG, true }, { 426, NO_ARG, true },
+#endif
+#ifdef __x86_64__			/* i386: fstatat64 statx */
+	{ 300, 1, true }, { 383, 1, true },
+#endif
+#ifdef __aarch64__			/* arm: fstatat64 statx */
+	{ 327, 1, true }, { 397, 1, true },
+#endif
 };
 
 static bool is_empty(int proc, uint32_t pid, uint64_t address)
@@ -274,12 +291,12 @@ bool fb_caller_has_descriptor(int proc, uint32_t pid)
 {
 	struct call call;
 
-	if (!read_call(proc, pid, &call) || call.compat)
+	if (!read_call(proc, pid, &call))
 		return false;
 	for (size_t i = 0; i < sizeof(descriptor_calls) / sizeof(descriptor_calls[0]); i++) {
 		uint8_t path = descriptor_calls[i].path;
 
-		if (descriptor_calls[i].number == call.number)
+		if (descriptor_calls[i].number == call.number && descriptor_calls[i].compat == call.compat)
 			return path == NO_ARG || !call.args[path] || is_empty(proc, pid, call.args[path]);
 	}
 	return false;

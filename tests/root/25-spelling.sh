@@ -44,7 +44,7 @@ if [ -x "$fold" ]; then
 		sleep 1
 		kill $(jobs -p)
 		wait
-		check "unmount right after a storm $i" timeout 20 umount "$MNT"
+		check "unmount right after a storm $i" until_ok 20 timeout 20 umount "$MNT"
 		fold_mount -o threads=2
 	done
 	storm
