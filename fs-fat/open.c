@@ -175,8 +175,10 @@ int fat_open(struct fuseblk_volume *vol, void *options, struct fuseblk_volume_in
 	struct fat_volume *fat = calloc(1, sizeof(*fat));
 	int err;
 
-	if (!fat)
+	if (!fat) {
+		free_tables(options);
 		return -ENOMEM;
+	}
 	fat->vol = vol;
 	fat->options = options;
 	fat->names = fat->options->names;

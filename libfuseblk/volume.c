@@ -221,11 +221,8 @@ static int check_root(struct fuseblk_volume *vol)
 
 static int open_volume(struct fuseblk_volume *vol)
 {
-	int err = fb_node_table_new(vol, &vol->nodes);
+	int err = vol->ops->open(vol, vol->driver_options, &vol->info);
 
-	if (err)
-		return err;
-	err = vol->ops->open(vol, vol->driver_options, &vol->info);
 	if (err)
 		return err;
 	vol->opened = true;
@@ -288,7 +285,9 @@ int fb_volume_prepare(const struct fuseblk_driver *driver, struct fb_device *dev
 	vol->commit_ms = COMMIT_MS_SYNCFS;
 	snprintf(vol->source, sizeof(vol->source), "%s", source);
 	pthread_mutex_init(&vol->state_lock, NULL);
-	err = prepare(vol, options, error, error_size);
+	err = fb_node_table_new(vol, &vol->nodes);
+	if (!err)
+		err = prepare(vol, options, error, error_size);
 	if (err)
 		return fail_open(vol, err, error, error_size);
 	*out = vol;

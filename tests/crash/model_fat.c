@@ -239,6 +239,18 @@ static void do_large(void)
 		write_at(object, object_at(object)->size, FAT_MODEL_BIG + roll() % (3u << 18));
 }
 
+static int pick_large(void)
+{
+	int object = 0;
+
+	for (unsigned tries = 0; tries < 200; tries++) {
+		object = pick(0);
+		if (object && object_at(object)->size > FAT_MODEL_BIG)
+			return object;
+	}
+	return 0;
+}
+
 static void do_truncate(void)
 {
 	int object = pick(0);
@@ -418,7 +430,7 @@ static bool may_move(int object, int dir)
 
 static void do_rename(void)
 {
-	int object = pick(-1), dir;
+	int object = roll() % 4 ? pick(-1) : pick_large(), dir;
 	char name[FAT_MODEL_NAME];
 
 	if (!object)
@@ -432,7 +444,7 @@ static void do_rename(void)
 /* Most renames in life: a new file over an old one. */
 static void do_replace(void)
 {
-	int object = pick(-1), over;
+	int object = roll() % 6 ? pick(-1) : pick_large(), over;
 	char name[FAT_MODEL_NAME];
 
 	if (!object)
