@@ -142,6 +142,22 @@ static int setattr_locked(struct fb_request *req, struct fuseblk_node *node)
 	return err ? err : vol->ops->getattr(vol, node, &req->out.attr);
 }
 
+/*
+ * Is this by a name that is gone?  The kernel's own write-back of times has
+ * no descriptor either, but changes only these.
+ */
+static int check_name(struct fb_request *req, struct fuseblk_node *node)
+{
+	uint32_t valid = req->in.setattr.valid;
+	struct fuseblk_attr attr;
+	int err;
+
+	if ((valid & FATTR_FH) || !(valid & ~(uint32_t)(FATTR_MTIME | FATTR_CTIME)))
+		return 0;
+	err = fb_node_getattr(node, &attr);
+	return err || attr.nlink ? err : fb_stale_check(req, node->ino);
+}
+
 int fb_op_setattr(struct fb_request *req)
 {
 	struct fuseblk_node *node;
@@ -149,7 +165,9 @@ int fb_op_setattr(struct fb_request *req)
 
 	if (err)
 		return err;
-	err = fb_node_wrlock(node);
+	err = check_name(req, node);
+	if (!err)
+		err = fb_node_wrlock(node);
 	if (err)
 		goto put;
 	err = fb_volume_change_begin(req->vol);

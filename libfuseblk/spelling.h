@@ -10,8 +10,8 @@
  * the entry, the inode is marked:
  *  - its attributes are void (told before the reply) and stay so: replies
  *    give them no timeout;
- *  - GETATTR of it, which every use of the wrong entry then begins with, is
- *    answered ESTALE, on which the kernel walks the path again and looks every
+ *  - GETATTR of it, which every use of the wrong entry then begins with, and
+ *    SETATTR of what has no name left, are answered ESTALE, on which the kernel walks the path again and looks every
  *    name of it up; a caller that has just looked the inode up, and one that uses
  *    a descriptor, is answered as usual.
  * Directories need none of this: the kernel keeps one name for each.
@@ -50,7 +50,7 @@ void fb_stale_settle(struct fb_request *req, bool done, bool given);
 void fb_stale_tell(struct fb_request *req);
 void fb_stale_send(struct fb_request *req);
 
-/* May GETATTR of @ino be answered? 0 or -ESTALE. No lock held. */
+/* May GETATTR or SETATTR of @ino be answered? 0 or -ESTALE. No lock held. */
 int fb_stale_check(struct fb_request *req, uint64_t ino);
 bool fb_stale_is_marked(struct fb_session *s, uint64_t ino);
 /* The caller has just looked @ino up. */

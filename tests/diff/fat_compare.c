@@ -21,7 +21,7 @@ static const struct filter {
 	const char *operation, *find, *put, *reason;
 } filters[] = {
 	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes [13]", "size N blocks N TIME attributes 1", "freed slots of a directory wait for a commit" },
-	{ TRACE_VOLUMES, NULL, " (now|1111111110) attributes [0-9a-f]+", " TIME attributes N",
+	{ TRACE_VOLUMES, NULL, " (now|-?[0-9]+) attributes [0-9a-f]+", " TIME attributes N",
 	  "when vfat drops what KEEP_SIZE allocated past the end it sets the time and ARCH" },
 	{ TRACE_RUNS, "tree", " (1000000000|1000000001) attributes", " 1000000000 attributes", "FUSE shows the time of a file as given until its inode is dropped" },
 	{ TRACE_RUNS, "times", " = OK (now|999993600) ", " = OK ATIME ", "vfat sets the access date of a directory that loses a name" },
@@ -31,6 +31,10 @@ static const struct filter {
 	{ TRACE_RUNS, NULL, "\\[4([0-7]+) ([0-9]+:[0-9]+) links [0-9]+ size [0-9]+\\]( blocks [0-9]+)?", "[directory]",
 	  "vfat forgets to count a directory that a rename replaced, until the inode is dropped; freed slots wait for a commit" },
 	{ TRACE_RUNS, "tree", "\\] blocks [0-9]+ ", "] blocks N ", "vfat keeps what KEEP_SIZE allocated until the inode is dropped, ours until the last close" },
+	{ TRACE_RUNS, "write", " (4294967295|4294967296|5000000000|-1|0) [01] = .*", " past the greatest size", "FUSE's page cache takes it; close and fsync say EFBIG" },
+	{ TRACE_RUNS, "read", " 4294967295 10 = .*", " past the greatest size", "the same" },
+	{ TRACE_LOOSE, "fill", " after [0-9]+", " after N", "FAT12 clusters whose entry lies in two sectors are not given out" },
+	{ TRACE_LOOSE, "unfill", " = [0-9]+", " = N", "the same" },
 	{ TRACE_RUNS, NULL, "\\[ENAMETOOLONG\\]", "[ENOENT]", "lookups of what is too long for FUSE" },
 	{ TRACE_RUNS, "unlink", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_RUNS, "rmdir", "ENAMETOOLONG", "ENOENT", "the same" },

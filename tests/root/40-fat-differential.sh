@@ -182,7 +182,7 @@ for i in "${!NAMES[@]}"; do
 	name=${NAMES[i]}
 	[ -n "$SELF" ] && cp "$T/guest/$name.ours.trace" "$T/guest/$name.ours.look" "$T"
 	[ -s "$T/$name.ours.trace" ] && [ -s "$T/guest/$name.kernel.trace" ] || { not_ok "$name" "no trace"; continue; }
-	case $name in *-modest) loose=,loose ;; *) loose= ;; esac
+	case $name in *-modest | full-fat12) loose=,loose ;; *) loose= ;; esac
 	compare "runs$loose" "$name: traces" "$T/$name.ours.trace" "$T/guest/$name.kernel.trace"
 	compare "volumes$loose" "$name: what they left" "$T/$name.ours.look" "$T/guest/$name.kernel.look"
 	fsck_fat "$name: fsck.fat of ours" "$T/$name.ours.img"
