@@ -125,6 +125,20 @@ static int remove_step(struct fb_request *req, struct fuseblk_node *node)
 	return req->vol->ops->removexattr(req->vol, node, req->in.removexattr.name.bytes);
 }
 
+/* Of system.* the kernel checks POSIX ACLs only; the rest is the owner's to change. */
+static int check_owner(const struct fb_request *req, struct fuseblk_node *node, const char *name)
+{
+	struct fuseblk_attr attr;
+	int err;
+
+	if (req->uid == 0 || strncmp(name, "system.", 7) || !strncmp(name, "system.posix_acl_", 17))
+		return 0;
+	err = fb_node_getattr(node, &attr);
+	if (err)
+		return err;
+	return attr.uid == req->uid ? 0 : -EPERM;
+}
+
 static int change(struct fb_request *req, const struct fb_name *name,
 		  int (*step)(struct fb_request *req, struct fuseblk_node *node))
 {
@@ -137,7 +151,9 @@ static int change(struct fb_request *req, const struct fb_name *name,
 	if (err)
 		return err;
 	mode = fb_mode_watch(node);
-	err = fb_node_wrlock(node);
+	err = check_owner(req, node, name->bytes);
+	if (!err)
+		err = fb_node_wrlock(node);
 	if (err)
 		goto put;
 	err = fb_permit_xattr(node);
