@@ -146,6 +146,16 @@ static int find_source(struct fat_rename *r, const char *name, size_t len)
 	return r->from.pos == r->n->pos ? 0 : -ESTALE;
 }
 
+/* The VFS compares types before it hands flags down; it may not have known of the target. */
+static int refuse_flags(struct fuseblk_node *node, struct fuseblk_node *target)
+{
+	bool is_dir = fat_node(node)->is_dir;
+
+	if (!target || is_dir == fat_node(target)->is_dir)
+		return -EINVAL;
+	return is_dir ? -ENOTDIR : -EISDIR;
+}
+
 int fat_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *name, size_t len,
 	       struct fuseblk_node *newdir, const char *newname, size_t newlen,
 	       struct fuseblk_node *node, struct fuseblk_node *target, uint32_t flags, const struct fuseblk_caller *who)
@@ -158,7 +168,7 @@ int fat_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char 
 
 	(void)who;
 	if (flags & ~KNOWN_FLAGS || flags == KNOWN_FLAGS)
-		return -EINVAL;
+		return refuse_flags(node, target);
 	if (!fat_node(dir)->is_dir || !fat_node(newdir)->is_dir)
 		return -ENOTDIR;
 	if (fat_node(newdir)->unlinked)

@@ -20,10 +20,14 @@ static const struct filter {
 	unsigned where;
 	const char *operation, *find, *put, *reason;
 } filters[] = {
-	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes [13]", "size N blocks N TIME attributes 1", "freed slots of a directory wait for a commit" },
+	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes [13][0-9a-f]", "size N blocks N TIME attributes 10", "freed slots of a directory wait for a commit" },
 	{ TRACE_VOLUMES, NULL, " (now|-?[0-9]+) attributes [0-9a-f]+", " TIME attributes N",
 	  "when vfat drops what KEEP_SIZE allocated past the end it sets the time and ARCH" },
 	{ TRACE_RUNS, "tree", " (1000000000|1000000001) attributes", " 1000000000 attributes", "FUSE shows the time of a file as given until its inode is dropped" },
+	{ TRACE_RUNS, "tree", " now attributes [0-9a-f]+", " now attributes N", "when vfat drops what KEEP_SIZE allocated past the end it sets ARCH" },
+	{ TRACE_RUNS, "open", " = ENOTDIR \\[ENOENT\\]", " = ENOENT [ENOENT]",
+	  "the name of an open file that was removed by another spelling stays in the kernel's cache until it is closed" },
+	{ TRACE_RUNS, "utime", " = (OK|ENOENT)$", " = OK or ENOENT", "so does that of one that was renamed by another spelling: it can still be used to change times and mode" },
 	{ TRACE_RUNS, "times", " = OK (now|999993600) ", " = OK ATIME ", "vfat sets the access date of a directory that loses a name" },
 	{ TRACE_RUNS, "utime", " -?[0-9]+ nsec", " MTIME nsec", "FUSE shows the time of a file as given until its inode is dropped" },
 	{ TRACE_RUNS, "times", " (now|-?[0-9]+) (now|-?[0-9]+|no-btime)$", " CTIME BTIME", "FUSE keeps the change time itself; the root has no birth" },
