@@ -362,6 +362,17 @@ static uint64_t epoch_owed(struct fb_cache *cache)
 	return 0;
 }
 
+/* In the thread of a request, which is answered meanwhile if a fatal signal comes. */
+static int commit_here(struct fb_cache *cache)
+{
+	int err, told;
+
+	fb_stuck_begin();
+	err = fb_commit_run(cache);
+	told = fb_stuck_end();
+	return err ? err : told;
+}
+
 int fb_commit(struct fb_cache *cache)
 {
 	uint64_t owed;
@@ -374,7 +385,7 @@ int fb_commit(struct fb_cache *cache)
 		bool slow = cache->commit_us > SLOW_COMMIT_US && cache->committer_runs;
 
 		if (!cache->committing && !slow) {
-			err = fb_commit_run(cache);
+			err = commit_here(cache);
 			continue;
 		}
 		if (!cache->committing) {
@@ -393,7 +404,7 @@ int fb_commit(struct fb_cache *cache)
 int fb_commit_data(struct fb_cache *cache)
 {
 	bool busy;
-	int err;
+	int err, told;
 
 	pthread_mutex_lock(&cache->lock);
 	busy = cache->dirty || cache->committing;
@@ -402,7 +413,9 @@ int fb_commit_data(struct fb_cache *cache)
 		return fb_commit(cache);
 	/* data_written stays set: a commit that starts meanwhile must not count on this flush */
 	atomic_fetch_add_explicit(&cache->flushes, 1, memory_order_relaxed);
+	fb_stuck_begin();
 	err = fb_device_flush(cache->dev);
+	told = fb_stuck_end();
 	pthread_mutex_lock(&cache->lock);
 	if (err && !cache->error) {
 		cache->error = err;
@@ -413,7 +426,7 @@ int fb_commit_data(struct fb_cache *cache)
 	}
 	err = cache->error;
 	pthread_mutex_unlock(&cache->lock);
-	return err;
+	return err ? err : told;
 }
 
 void fb_cache_freed(struct fb_cache *cache, uint64_t off, uint64_t len)

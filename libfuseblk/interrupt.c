@@ -9,6 +9,9 @@
  * which makes the kernel send it again if the request still runs, a few
  * times; then it is remembered for a request that may yet be entered, and
  * nothing more is said.
+ *
+ * A worker that writes or flushes for a commit hears nothing until the device
+ * is done.  If its caller dies meanwhile the watchdog answers in its place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "channel.h"
 #include "interrupt.h"
 #include "session.h"
 #include "worker.h"
@@ -91,10 +95,11 @@ void fb_interrupt_enter(struct fb_worker *worker, uint64_t unique, uint32_t pid)
 {
 	struct fb_session *s = worker->session;
 
-	worker->pid = pid;
 	worker->fatal = false;
 	worker->fatal_looked = 0;
 	pthread_mutex_lock(&worker->lock);
+	worker->pid = pid;
+	worker->answered = false;
 	worker->unique = unique;
 	pthread_mutex_unlock(&worker->lock);
 	if (!atomic_load(&s->early_count))
@@ -154,4 +159,32 @@ bool fb_interrupt_is_fatal(struct fb_worker *worker, uint64_t now)
 	worker->fatal_looked = now;
 	worker->fatal = worker->session->is_socket || has_sigkill(worker->session->proc, worker->pid);
 	return worker->fatal;
+}
+
+static void answer_eintr(struct fb_worker *worker)
+{
+	struct fuse_out_header out = { .len = sizeof(out), .error = -EINTR, .unique = worker->unique };
+	struct fb_reply reply = {
+		.iov = { { .iov_base = &out, .iov_len = sizeof(out) } }, .iov_count = 1, .total = sizeof(out),
+	};
+
+	fb_channel_reply(worker->fd, &reply);
+	worker->answered = true;
+}
+
+void fb_interrupt_answer_stuck(struct fb_session *s, uint64_t now)
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		struct fb_worker *worker = s->workers[i];
+
+		if (!atomic_load_explicit(&worker->interrupted, memory_order_relaxed))
+			continue;
+		pthread_mutex_lock(&worker->lock);
+		if (worker->stuck && !worker->answered && now - worker->stuck_looked >= LOOK_AGAIN_NS) {
+			worker->stuck_looked = now;
+			if (s->is_socket || has_sigkill(s->proc, worker->pid))
+				answer_eintr(worker);
+		}
+		pthread_mutex_unlock(&worker->lock);
+	}
 }

@@ -96,7 +96,9 @@ static int make_room(struct fb_request *req, int err, unsigned *again, bool *dra
 	*drained = true;
 	drain_forgets(s);
 	failed = fb_commit(s->vol->cache);
-	return failed == -EINTR ? failed : failed ? err : 0;
+	if (failed == -EINTR || fb_interrupted())
+		return -EINTR;
+	return failed ? err : 0;
 }
 
 static int run_handler(struct fb_request *req, const struct fb_opcode *op)
@@ -187,6 +189,10 @@ static int answer(struct fb_request *req, int err)
 	int sent;
 
 	fb_stale_tell(req);
+	if (req->worker->answered) {	/* while it was stuck */
+		fb_stale_send(req);
+		return 0;
+	}
 	if (!err && fb_stale_is_marked(s, req->out.attr.ino))
 		req->out.no_cache_attr = true;
 	sent = send_reply(req, err);
@@ -239,6 +245,8 @@ void fb_session_serve(struct fb_worker *worker, size_t len)
 	fb_interrupt_enter(worker, req.unique, req.pid);
 	err = handle(&req, err);
 	fb_interrupt_leave(worker);
+	if (worker->answered)
+		err = -EINTR;
 	destroyed = req.opcode == FUSE_DESTROY && atomic_load(&s->ending);
 	initialised = req.opcode == FUSE_INIT && !atomic_load(&s->initialised);
 	if (initialised && !err)

@@ -68,13 +68,16 @@ struct fb_worker {
 	pthread_cond_t wake;
 	struct fb_worker *next_parked;
 	/* the request being served: */
-	pthread_mutex_t lock;		/* guards the next two */
+	pthread_mutex_t lock;		/* guards the next six */
 	uint64_t unique;		/* 0: none */
 	pthread_cond_t *waiting_on;
+	bool stuck;			/* in the device for a commit: the watchdog may answer, see fb_stuck_begin() */
+	bool answered;			/* it did; constant until the next request, for the own thread then */
+	uint64_t stuck_looked;		/* when the watchdog last looked for a fatal signal, ns */
+	uint32_t pid;			/* the caller's thread; written by the own thread */
 	_Atomic bool interrupted;	/* an INTERRUPT came; whether it is fatal is for fb_interrupted() to see */
 	bool fatal;			/* own thread only: it was; see fb_interrupt_is_fatal() */
 	uint64_t fatal_looked;		/* own thread only: when that was last looked at, ns */
-	uint32_t pid;			/* own thread only: the caller's thread */
 	bool final;			/* own thread only: closing the volume, which nothing interrupts */
 	uint64_t lookups[FB_MAX_LOOKUPS];	/* inodes whose count this request raised */
 	unsigned lookup_count;

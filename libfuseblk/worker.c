@@ -409,6 +409,7 @@ static void watch(struct fb_session *s)
 	pthread_mutex_lock(&s->lock);
 	while (!atomic_load(&s->ended)) {
 		watchdog_sleep(s, idle_ticks);
+		fb_interrupt_answer_stuck(s, now_ns());
 		served = atomic_load(&s->served);
 		idle_ticks = served == before ? idle_ticks + 1 : 0;
 		if (served == before && atomic_load(&s->serving_count) &&
@@ -550,4 +551,31 @@ int fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock)
 	set_waiting(self, NULL);
 	fb_block_end();
 	return fb_interrupted() ? -EINTR : 0;
+}
+
+static int set_stuck(bool stuck)
+{
+	bool answered;
+
+	if (!self || self->final)
+		return 0;
+	pthread_mutex_lock(&self->lock);
+	self->stuck = stuck && self->unique;
+	answered = self->answered;
+	pthread_mutex_unlock(&self->lock);
+	return answered ? -EINTR : 0;
+}
+
+void fb_stuck_begin(void)
+{
+	set_stuck(true);
+}
+
+int fb_stuck_end(void)
+{
+	int err = set_stuck(false);
+
+	if (err)
+		self->fatal = true;
+	return err;
 }

@@ -32,4 +32,13 @@ bool fb_interrupted(void);
  */
 int fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock);
 
+/*
+ * Between these two the thread writes or flushes for a commit, which no signal
+ * ends however long the device takes.  A request that a fatal signal hits there is answered
+ * EINTR by the watchdog: fb_stuck_end() then returns -EINTR, which the handler has to
+ * return too, doing nothing more that a caller could see.  Do not nest; nothing outside a worker thread.
+ */
+void fb_stuck_begin(void);
+int fb_stuck_end(void);
+
 #endif

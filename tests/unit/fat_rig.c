@@ -102,6 +102,15 @@ void fb_block_end(void)
 {
 }
 
+void fb_stuck_begin(void)
+{
+}
+
+int fb_stuck_end(void)
+{
+	return 0;
+}
+
 bool fb_interrupted(void)
 {
 	return rig->interrupted;

@@ -22,6 +22,16 @@
 #define WAITING 24		/* requests; fewer than there are threads */
 #define SETTLE_US 60000		/* what has not happened by then is waiting */
 
+static _Atomic bool flush_held;
+static const struct fb_device_ops *memory_ops;
+
+static int slow_flush(struct fb_device *dev)
+{
+	while (flush_held)
+		usleep(1000);
+	return memory_ops->flush(dev);
+}
+
 struct rig {
 	struct fk *fk;
 	uint64_t a, b;			/* directories */
@@ -42,10 +52,15 @@ static uint64_t made(struct fk *fk, uint64_t dir, const char *name, uint32_t mod
 static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
+	static struct fb_device_ops slow_ops;
 	struct fb_device *memory;
 
 	testfs_reset();
 	assert_int_equal(fb_device_open_mem(NULL, TESTFS_DEVICE, 512, &memory), 0);
+	memory_ops = memory->ops;
+	slow_ops = *memory_ops;
+	slow_ops.flush = slow_flush;
+	memory->ops = &slow_ops;
 	rig->fk = fk_start_ready(&testfs_driver, memory, "threads=32");
 	rig->a = made(rig->fk, FUSE_ROOT_ID, "a", S_IFDIR | 0700);
 	rig->b = made(rig->fk, FUSE_ROOT_ID, "b", S_IFDIR | 0700);
@@ -346,6 +361,24 @@ static void test_interrupted_waits(void **state)
 	assert_int_equal(result(rig, held), 0);
 }
 
+/* ... and a commit that the request's own thread runs, on a device that has become slow; also one of data only. */
+static void test_interrupted_in_device(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t fsync, lookup;
+
+	assert_int_equal(fk_write(rig->fk, rig->f, 0, "y", 1, 0), 1);
+	for (int round = 0; round < 2; round++) {
+		flush_held = true;
+		fsync = send_fsync(rig, rig->f);
+		expect_interruptible(rig, fsync);
+		lookup = send_named(rig, FUSE_LOOKUP, rig->a, "f");
+		assert_int_equal(result(rig, lookup), 0);
+		flush_held = false;
+		assert_int_equal(result(rig, send_fsync(rig, rig->f)), 0);
+	}
+}
+
 /* Many requests that wait do not keep the channel from being read. */
 static void test_many_waiting(void **state)
 {
@@ -378,6 +411,7 @@ int main(void)
 		TEST(test_unlink_under_read),
 		TEST(test_commit_waits_for_change),
 		TEST(test_interrupted_waits),
+		TEST(test_interrupted_in_device),
 		TEST(test_many_waiting),
 	};
 
