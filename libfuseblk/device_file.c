@@ -43,6 +43,7 @@ struct file_device {
 	uint32_t mem_align;	/* of addresses for direct I/O; 1 if buffered */
 	bool direct;
 	bool is_block;
+	_Atomic bool cut;	/* an image that became shorter in use: what it held is lost, nothing succeeds any more */
 	_Atomic unsigned zero_mode;	/* index of the first of zero_modes worth trying */
 	pthread_mutex_t partial_lock;
 };
@@ -208,6 +209,8 @@ static int file_read(struct fb_device *dev, void *buf, size_t len, uint64_t off)
 	uint64_t pos = f->base + off;
 	uint8_t *p = buf;
 
+	if (f->cut)
+		return -EIO;
 	while (len) {
 		size_t n = direct_length(f, p, len, pos);
 		ssize_t done = n ? read_some(f->fd, p, n, pos) : bounce_read(f, p, len, pos);
@@ -227,6 +230,8 @@ static int file_write(struct fb_device *dev, const void *buf, size_t len, uint64
 	uint64_t pos = f->base + off;
 	const uint8_t *p = buf;
 
+	if (f->cut)
+		return -EIO;
 	while (len) {
 		size_t n = direct_length(f, p, len, pos);
 		ssize_t done = n ? write_some(f->fd, p, n, pos) : bounce_write(f, p, len, pos);
@@ -242,14 +247,28 @@ static int file_write(struct fb_device *dev, const void *buf, size_t len, uint64
 	return 0;
 }
 
+/* Writes past the end of an image that was cut would make it longer again, with holes: success would be a lie. */
+static bool was_cut(struct file_device *f)
+{
+	struct stat st;
+
+	if (f->cut)
+		return true;
+	if (f->is_block || fstat(f->fd, &st) || (uint64_t)st.st_size >= f->base + f->dev.size)
+		return false;
+	f->cut = true;
+	return true;
+}
+
 static int file_flush(struct fb_device *dev)
 {
+	struct file_device *f = to_file(dev);
 	int ret;
 
 	do
-		ret = fdatasync(to_file(dev)->fd) ? -errno : 0;
+		ret = fdatasync(f->fd) ? -errno : 0;
 	while (ret == -EINTR);
-	return ret;
+	return !ret && was_cut(f) ? -EIO : ret;
 }
 
 /* ------------------------------------------------------------------ */

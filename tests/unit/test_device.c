@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -628,6 +629,29 @@ static void test_window(void **state)
 	assert_int_equal(fb_device_open_window(lower, 100, 0, &dev), -EINVAL);
 }
 
+/* Writes to an image that was cut succeed, as the file grows again: the flush must not. */
+static void test_cut_image(void **state)
+{
+	struct fb_device *dev;
+	char buf[512] = "x";
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, MIB), 0);
+	assert_int_equal(fb_device_open_file(dup(fd), 0, 0, false, &dev), 0);
+	assert_int_equal(fb_device_write(dev, buf, sizeof(buf), 0), 0);
+	assert_int_equal(fb_device_flush(dev), 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(fb_device_write(dev, buf, sizeof(buf), 8192), 0);
+	assert_int_equal(fb_device_flush(dev), -EIO);
+	assert_int_equal(ftruncate(fd, MIB), 0);
+	assert_int_equal(fb_device_write(dev, buf, sizeof(buf), 0), -EIO);
+	assert_int_equal(fb_device_read(dev, buf, sizeof(buf), 0), -EIO);
+	assert_int_equal(fb_device_flush(dev), -EIO);
+	fb_device_close(dev);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -646,6 +670,7 @@ int main(void)
 		cmocka_unit_test(test_zero_keeps_size_and_frees),
 		cmocka_unit_test(test_parts_of_a_unit),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_cut_image),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
