@@ -256,12 +256,23 @@ static bool content_is(const uint8_t *bytes, uint64_t len, bool exact, uint64_t 
 	return digest(bytes, size) == want;
 }
 
+/*
+ * Is this the name that came to lead to another object?  Of two names with
+ * one chain fsck.fat may have kept the other.
+ */
+static bool is_other(const struct fat_promise *q, const struct fat_place *p, int place)
+{
+	if (q->other_place < 0 || fat_model.places[q->other_place].object != p->object)
+		return false;
+	return q->other_place == place || (repaired && moves_of[p->object] & MOVE_SHARE);
+}
+
 static void keep_dir(const struct fat_place *p, int place)
 {
 	for (int i = 0; i < due_count; i++) {
 		const struct fat_promise *q = &fat_model.promises[due[i]];
 
-		kept[i] |= q->object == p->object || q->other_place == place;
+		kept[i] |= q->object == p->object || is_other(q, p, place);
 	}
 }
 
@@ -274,7 +285,7 @@ static void keep_file(const struct fat_place *p, int place, const uint8_t *bytes
 			continue;
 		if (q->object == p->object)
 			kept[i] = content_is(bytes, len, q->exact, q->size, q->digest);
-		if (q->other_place == place && !kept[i])
+		if (!kept[i] && is_other(q, p, place))
 			kept[i] = content_is(bytes, len, true, q->other_size, q->other_digest);
 	}
 }

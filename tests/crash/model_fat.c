@@ -69,6 +69,16 @@ static int pick(int want_dir)
 	return got;
 }
 
+/* Often the same as last time: most of what can go wrong needs two operations on one file. */
+static int pick_file(void)
+{
+	static int last;
+
+	if (roll() % 2 || last >= fat_model.object_count || !object_at(last)->alive || object_at(last)->is_dir)
+		last = pick(0);
+	return last;
+}
+
 static int pick_dir(void)
 {
 	return roll() % 3 ? pick(1) : 0;
@@ -210,7 +220,7 @@ static void write_at(int object, uint64_t off, uint64_t len)
 
 static void do_write(void)
 {
-	int object = pick(0);
+	int object = pick_file();
 	uint64_t size;
 
 	if (!object)
@@ -253,7 +263,7 @@ static int pick_large(void)
 
 static void do_truncate(void)
 {
-	int object = pick(0);
+	int object = pick_file();
 	struct fat_object *o = object_at(object);
 	uint64_t size;
 
@@ -279,7 +289,7 @@ static void do_truncate(void)
 
 static void do_allocate(void)
 {
-	int object = pick(0);
+	int object = pick_file();
 	struct fat_object *o = object_at(object);
 	uint64_t off, len = 1 + roll() % 40000;
 	bool keep = roll() % 2;
@@ -430,7 +440,7 @@ static bool may_move(int object, int dir)
 
 static void do_rename(void)
 {
-	int object = roll() % 4 ? pick(-1) : pick_large(), dir;
+	int object = roll() % 4 ? pick(-1) : roll() % 2 ? pick_file() : pick_large(), dir;
 	char name[FAT_MODEL_NAME];
 
 	if (!object)
