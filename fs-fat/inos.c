@@ -330,13 +330,17 @@ int fat_ino_reserve(struct fat_volume *fat, unsigned count)
 
 /* ---- numbers ------------------------------------------------------------------------ */
 
-/* The number of an entry at @pos that has no record. 0: no memory for one that it needs. */
-static uint64_t number_for(struct fat_volume *fat, uint64_t pos)
+/*
+ * The number of an entry at @pos that has no record. 0: no memory for one that
+ * it needs.  @is_new: whoever the library still knows by that number is
+ * another inode, on its way out.
+ */
+static uint64_t number_for(struct fat_volume *fat, uint64_t pos, bool is_new)
 {
 	struct fat_inos *inos = fat->inos;
 	struct record *r;
 
-	if (!by_number(inos, pos))
+	if (!by_number(inos, pos) && !(is_new && fuseblk_is_referenced(fat->vol, pos)))
 		return pos;
 	r = add(fat, inos->next_number, pos);
 	return r ? inos->next_number++ : 0;
@@ -352,7 +356,7 @@ uint64_t fat_ino_at(struct fat_volume *fat, uint64_t pos)
 	r = by_pos(inos, pos);
 	if (r)
 		r->touched = now();
-	ino = r ? r->ino : number_for(fat, pos);
+	ino = r ? r->ino : number_for(fat, pos, false);
 	pthread_mutex_unlock(&inos->lock);
 	return ino;
 }
@@ -368,7 +372,7 @@ int fat_ino_new(struct fat_volume *fat, uint64_t pos, uint64_t *ino)
 	if (stale)
 		leave_pos(inos, stale);
 	use_promise(inos);
-	number = number_for(fat, pos);
+	number = number_for(fat, pos, true);
 	pthread_mutex_unlock(&inos->lock);
 	if (!number)
 		return -ENOMEM;

@@ -335,6 +335,29 @@ static bool is_100(uint64_t ino)
 	return ino == 100;
 }
 
+static bool is_42(uint64_t ino)
+{
+	return ino == 42;
+}
+
+/* An inode that has no record any more may still be on its way out of the library: its number is not given again yet. */
+static void test_on_its_way_out(void **state)
+{
+	struct fat_volume fat = { 0 };
+	uint64_t ino;
+
+	(void)state;
+	assert_int_equal(fat_inos_open(&fat), 0);
+	referenced = is_42;
+	assert_int_equal(fat_ino_new(&fat, 42, &ino), 0);
+	assert_int_not_equal(ino, 42);
+	assert_int_equal(fat_ino_at(&fat, 42), ino);
+	assert_int_equal(fat_ino_new(&fat, 43, &ino), 0);
+	assert_int_equal(ino, 43);
+	referenced = NULL;
+	fat_inos_close(&fat);
+}
+
 static void test_spares(void **state)
 {
 	struct fat_volume fat = { .vol = NULL };
@@ -451,7 +474,7 @@ int main(void)
 		cmocka_unit_test(test_ring_swept),
 		cmocka_unit_test(test_just_handed_out),
 		cmocka_unit_test(test_replaced),
-		cmocka_unit_test(test_spares),
+		cmocka_unit_test(test_on_its_way_out), cmocka_unit_test(test_spares),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_threads),
 	};
