@@ -23,6 +23,8 @@
 #include "mount_internal.h"
 
 #define LOCK_TRIES 600		/* of 100 ms */
+#define ENDING_MS	2000	/* for a driver that was unmounted to end */
+#define ENDING_TRIES	100
 #define NESTING_MAX 8
 
 /* Bytes of what lies at the bottom of loop devices and partitions. */
@@ -448,12 +450,33 @@ static int claim_block(struct fb_guard *guard, struct search *s, struct fb_repor
 	return fb_fail(report, FB_EXIT_FAIL, -EBUSY, "%s: busy: %s", src->name, user);
 }
 
+/*
+ * umount(8) of a mount of type fuse returns before its driver has ended: an
+ * image that is locked and not mounted may be free in a moment.
+ * Returns 0, -EBUSY (@mi: where it is mounted, or empty), or another error of locking.
+ */
+static int lock_ending(const struct fb_source *src, struct fb_mountinfo *mi)
+{
+	const struct timespec pause = { 0, ENDING_MS / ENDING_TRIES * 1000000 };
+	int err = -EBUSY;
+
+	for (int i = 0; i < ENDING_TRIES && err == -EBUSY; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		err = fb_guard_lock_bytes(src->fd, src->offset, src->size, src->read_only);
+		if (err == -EBUSY && fb_mountinfo_by_source(src->path, mi) == 0)
+			return err;
+	}
+	mi->target[0] = '\0';
+	return err;
+}
+
 static int claim_file(const struct fb_source *src, struct fb_report *report)
 {
 	static struct fb_mountinfo mi;
-	int err = fb_guard_lock_bytes(src->fd, src->offset, src->size, src->read_only);
+	int err = lock_ending(src, &mi);
 
-	if (err == -EBUSY && fb_mountinfo_by_source(src->path, &mi) == 0)
+	if (err == -EBUSY && mi.target[0])
 		return fb_fail(report, FB_EXIT_FAIL, err, "%s: busy: mounted on %.400s (%s); umount it first",
 			       src->name, mi.target, mi.type);
 	if (err == -EBUSY)
