@@ -92,13 +92,15 @@ int fb_change_pause(struct fb_cache *cache)
 	fb_pieces_reserve(&cache->pool, FB_RESERVE_PIECES);
 	pthread_mutex_lock(&cache->lock);
 	leave(cache);
-	while (must_wait(cache) && !cache->error) {
+	while (!err && must_wait(cache) && !cache->error) {
 		fb_block_begin();
-		fb_cond_wait_interruptible(&cache->gate, &cache->lock);
+		err = fb_cond_wait_interruptible(&cache->gate, &cache->lock);
 		fb_block_end();
 	}
+	fb_block_begin();
 	while (cache->freezing)
 		pthread_cond_wait(&cache->gate, &cache->lock);
+	fb_block_end();
 	cache->changes++;
 	if (!err)
 		err = cache->error;

@@ -15,8 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "cache.h"
 #include "device.h"
+#include "worker.h"
 
 #define BS 1024
 #define BLOCKS 64
@@ -410,6 +414,74 @@ static void test_bounds_and_memory(void **state)
 	fb_device_close(mem);
 }
 
+/* ---- a change that is told to stop ------------------------------------------ */
+
+static _Thread_local bool told_to_stop;
+
+bool __wrap_fb_interrupted(void);
+int __wrap_fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock);
+int __real_fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock);
+
+bool __wrap_fb_interrupted(void)
+{
+	return told_to_stop;
+}
+
+int __wrap_fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock)
+{
+	return told_to_stop ? -EINTR : __real_fb_cond_wait_interruptible(cond, lock);
+}
+
+static _Atomic unsigned in_change;
+
+static void *change_for_a_while(void *arg)
+{
+	struct rig *rig = arg;
+
+	assert_int_equal(fb_change_begin(rig->cache), 0);
+	poke(rig, 5, 0, 0, "other", 5);
+	atomic_fetch_add(&in_change, 1);
+	usleep(100000);
+	fb_change_end(rig->cache);
+	return NULL;
+}
+
+static void *commit_it(void *arg)
+{
+	struct rig *rig = arg;
+
+	assert_int_equal(fb_commit(rig->cache), 0);
+	return NULL;
+}
+
+/* Its pause lets the commit that waits for all changes have the lock, and then it goes on. */
+static void test_pause_that_must_stop(void **state)
+{
+	struct rig rig;
+	pthread_t other, commit;
+
+	(void)state;
+	rig_open(&rig, NULL);
+	assert_int_equal(fb_change_begin(rig.cache), 0);
+	poke(&rig, 3, 0, 0, "first", 5);
+	assert_int_equal(pthread_create(&other, NULL, change_for_a_while, &rig), 0);
+	while (!atomic_load(&in_change))
+		usleep(1000);
+	assert_int_equal(pthread_create(&commit, NULL, commit_it, &rig), 0);
+	usleep(30000);
+	told_to_stop = true;
+	alarm(20);
+	assert_int_equal(fb_change_pause(rig.cache), -EINTR);
+	alarm(0);
+	told_to_stop = false;
+	poke(&rig, 3, 0, 0, "after", 5);
+	fb_change_end(rig.cache);
+	pthread_join(other, NULL);
+	pthread_join(commit, NULL);
+	assert_int_equal(fb_commit(rig.cache), 0);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_durable_hook_may_change),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_bounds_and_memory),
+		cmocka_unit_test(test_pause_that_must_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
