@@ -4,7 +4,7 @@
 #   signals.py kill NAME ARGS...   SIGKILL: prints the milliseconds until the child is gone
 #   signals.py both NAME ARGS...   a signal that has a handler, and 10 ms later SIGKILL
 #   signals.py user NAME ARGS...   signals that have a handler, until the call has ended, which must succeed
-# Calls: trim DIR, allocate FILE LENGTH, copy FROM TO LENGTH, fsync FILE, syncfs DIR, create FILE.
+# Calls: trim DIR, statfs DIR, allocate FILE LENGTH, grow FILE LENGTH, write FILE LENGTH, copy FROM TO LENGTH, fsync FILE, syncfs DIR, create FILE.
 # SIGNAL_AFTER: seconds until the signal comes (default 0.02).
 import ctypes, errno, fcntl, os, signal, struct, sys, time
 
@@ -33,6 +33,20 @@ def copy(source, target, length):
         check(n)
         assert n, "copied nothing"
         left -= n
+
+
+def grow(path, length):
+    os.ftruncate(os.open(path, os.O_CREAT | os.O_RDWR), int(length))
+
+
+def write(path, length):
+    fd, data = os.open(path, os.O_CREAT | os.O_RDWR), b"x" * (1 << 26)
+    for _ in range(int(length) >> 26):
+        os.write(fd, data)
+
+
+def statfs(path):
+    os.statvfs(path)
 
 
 def fsync(path):
