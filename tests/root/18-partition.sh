@@ -31,4 +31,20 @@ for label in dos gpt; do
 	losetup -d "$L"
 done
 
+# PARTUUID= needs partitions that the kernel knows: partx tells it of them, also where it reads no tables itself.
+U=PARTUUID=00000000-0000-0000-0000-000000000001
+L=$(losetup -P -f --show "$T/gpt.img")
+if command -v partx >/dev/null && partx -u "$L" 2>/dev/null && [ -b "${L}p1" ]; then
+	check "PARTUUID=" $HELPER $U "$MNT"
+	same "... is the first partition" "${L}p1" "$(source_of)"
+	mounted && un
+	partx -d "$L"
+else
+	skip "PARTUUID=" "no partitions on loop devices here"
+fi
+losetup -d "$L"
+err=$($HELPER $U "$MNT" 2>&1)
+same "PARTUUID= that nobody has: status" 32 $?
+check "... is named" grep -q "$U: no device carries that" <<<"$err"
+
 exit 0
