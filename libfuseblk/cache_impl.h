@@ -16,7 +16,7 @@
 
 #define FB_CACHE_SHARDS		16
 #define FB_CACHE_BUCKETS	1024	/* per shard */
-#define FB_CACHE_LIMIT		(24u << 20)	/* bytes in all: data, images, logs, bookkeeping */
+#define FB_CACHE_LIMIT		(20u << 20)	/* bytes in all: data, images, logs, bookkeeping */
 #define FB_CACHE_DIRTY_KICK	(3u << 20)	/* a commit starts */
 #define FB_CACHE_DIRTY_STALL	(7u << 20)	/* changes wait for it */
 #define FB_RESERVE_PIECES		48	/* images that changes may make between two looks at the reserve */

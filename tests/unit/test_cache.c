@@ -409,7 +409,7 @@ static void test_bounds_and_memory(void **state)
 	}
 	fb_buf_prefetch(cache, 65530, 100);
 	fb_cache_get_stats(cache, &st);
-	assert_true(st.bytes <= (24u << 20) + 65536);
+	assert_true(st.bytes <= (20u << 20) + 65536);
 	fb_cache_free(cache);
 	fb_device_close(mem);
 }
