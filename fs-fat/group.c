@@ -123,7 +123,7 @@ static void compare(struct fat_volume *fat, uint32_t g, unsigned copy, const uin
 			continue;
 		fat->alloc->told = true;
 		fuseblk_corrupt(fat->vol, 0, "the copies of the allocation table disagree: the entry of cluster %u is "
-				"%#x in the one that is used, %#x in copy %u; run \"fsck.fat -a\"", c, x, y, copy);
+				"%#x in the one that is used, %#x in copy %u", c, x, y, copy);
 		return;
 	}
 }

@@ -12,32 +12,53 @@
 #include "log.h"
 #include "volume.h"
 
-#define MOST_MESSAGES 20u
-
 void fuseblk_set_errors(struct fuseblk_volume *vol, enum fuseblk_errors policy)
 {
 	vol->errors = policy;
 }
 
+static uint64_t hash_text(const char *text, uint64_t seed)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ seed;
+
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3u;
+	return h ? h : 1;
+}
+
+/* Has this been said already? Two threads that meet the same may both say it. */
+static bool is_known(struct fuseblk_volume *vol, uint64_t hash)
+{
+	for (unsigned i = 0; i < FB_DAMAGE_MESSAGES; i++)
+		if (atomic_load(&vol->corruption_said[i]) == hash)
+			return true;
+	return false;
+}
+
 static void log_damage(struct fuseblk_volume *vol, uint64_t ino, const char *format, va_list args)
 {
-	unsigned n = atomic_fetch_add(&vol->corruption_logged, 1);
 	char text[400];
+	uint64_t hash;
+	unsigned n;
 
-	if (n > MOST_MESSAGES) {
-		atomic_store(&vol->corruption_logged, MOST_MESSAGES + 1);
+	if (atomic_load(&vol->corruption_logged) > FB_DAMAGE_MESSAGES)
 		return;
-	}
-	if (n == MOST_MESSAGES) {
-		fuseblk_log(vol, FUSEBLK_ERROR, "more damage was met; run fsck");
-		return;
-	}
 	vsnprintf(text, sizeof(text), format, args);
+	hash = hash_text(text, ino);
+	if (is_known(vol, hash))
+		return;
+	n = atomic_fetch_add(&vol->corruption_logged, 1);
+	if (n >= FB_DAMAGE_MESSAGES) {
+		if (n == FB_DAMAGE_MESSAGES)
+			fuseblk_log(vol, FUSEBLK_ERROR, "more damage was met; unmount and run fsck");
+		return;
+	}
+	atomic_store(&vol->corruption_said[n], hash);
 	if (ino)
-		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: inode %llu: %s; run fsck",
+		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: inode %llu: %s; unmount and run fsck",
 			    (unsigned long long)ino, text);
 	else
-		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: %s; run fsck", text);
+		fuseblk_log(vol, FUSEBLK_ERROR, "damaged: %s; unmount and run fsck", text);
 }
 
 static void apply_policy(struct fuseblk_volume *vol)

@@ -62,8 +62,8 @@ static void add_partitions(struct text *t, const struct fb_probe_result *r)
 
 	add(t, "a whole disk with a %s partition table and %u partition%s", r->pttype,
 	    r->partition_count, r->partition_count == 1 ? "" : "s");
-	if (r->partition_count)
-		add(t, "; mount one with -o partition=N:");
+	add(t, r->partition_count ? "; mount one with -o partition=N:" :
+	       "; if it is a filesystem whose first sector is damaged, name it with -t fuseblk.TYPE");
 	for (i = 0; i < r->partition_count; i++) {
 		const struct fb_probe_partition *p = &r->partitions[i];
 

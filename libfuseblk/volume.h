@@ -15,6 +15,8 @@
 #include "fuseblk.h"
 #include "cache.h"
 
+#define FB_DAMAGE_MESSAGES	20u	/* lines of the log about damage */
+
 struct fb_device;
 struct fb_session;
 struct fb_node_table;
@@ -61,7 +63,8 @@ struct fuseblk_volume {
 	bool kernel_times;		/* the writeback cache is in force: the kernel keeps the times of files it writes; set by INIT */
 	bool started;			/* read-write: ->start done or due, ->stop owed */
 	_Atomic bool start_due;		/* lazy_start: nothing has been changed yet */
-	_Atomic unsigned corruption_logged;	/* messages so far */
+	_Atomic unsigned corruption_logged;	/* messages so far, and one more */
+	_Atomic uint64_t corruption_said[FB_DAMAGE_MESSAGES];	/* their hashes */
 	pthread_mutex_t state_lock;	/* start, stop, remount: one at a time */
 	char refusal[256];		/* from fuseblk_refuse() */
 };

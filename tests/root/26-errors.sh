@@ -21,6 +21,7 @@ except OSError as e: print(errno.errorcode[e.errno])")
 	# listdir asks twice: the driver may have ended in between
 	check "$1: who meets it is told, not $got" grep -qxE "EUCLEAN${2:-}" <<<"$got"
 	check "$1: a line in the log" grep -q "$I: damaged: inode [0-9]*: .*run fsck" "$LOG"
+	same "$1: each line of damage once" "$(grep "damaged: " "$LOG" | sort | uniq -d | wc -l)" 0
 }
 # repaired POLICY: unmounted: the volume knows of its damage, e2fsck repairs it, what was synced is there.
 repaired() {
