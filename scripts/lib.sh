@@ -32,6 +32,7 @@ install_missing() {
 build() {
 	dir=$1
 	shift
+	[ ! -e "$TOP/config.status" ] || { say "$TOP is configured itself, which keeps it from being built elsewhere: run \"make distclean\" there first"; return 1; }
 	[ -x "$TOP/configure" ] || (cd "$TOP" && mkdir -p m4 && autoreconf -fi >"$TOP/autoreconf.log" 2>&1) ||
 		{ cat "$TOP/autoreconf.log"; return 1; }
 	rm -f "$TOP/autoreconf.log"
@@ -50,6 +51,7 @@ build() {
 # mount(8) finds helpers in /sbin only: put ours there for as long as the script runs, unless one is installed.
 lend_helper() {
 	[ -e /sbin/mount.fuseblk ] && return
+	[ ! -L /sbin/mount.fuseblk ] || die "/sbin/mount.fuseblk is a link to nothing: remove it first"
 	ln -s "$1" /sbin/mount.fuseblk
 	trap 'rm -f /sbin/mount.fuseblk' EXIT
 	trap 'exit 130' INT TERM
