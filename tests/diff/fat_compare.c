@@ -28,6 +28,7 @@ static const struct filter {
 	{ TRACE_RUNS, "open", " = ENOTDIR \\[ENOENT\\]", " = ENOENT [ENOENT]",
 	  "the name of an open file that was removed by another spelling stays in the kernel's cache until it is closed" },
 	{ TRACE_RUNS, "utime", " = (OK|ENOENT)$", " = OK or ENOENT", "so does that of one that was renamed by another spelling: it can still be used to change times and mode" },
+	{ TRACE_RUNS, "chown", " = (EPERM|ENOENT) \\[ENOENT\\]$", " = EPERM or ENOENT [ENOENT]", "the same" },
 	{ TRACE_RUNS, "times", " = OK (now|999993600) ", " = OK ATIME ", "vfat sets the access date of a directory that loses a name" },
 	{ TRACE_RUNS, "utime", " -?[0-9]+ nsec", " MTIME nsec", "FUSE shows the time of a file as given until its inode is dropped" },
 	{ TRACE_RUNS, "times", " (now|-?[0-9]+) (now|-?[0-9]+|no-btime)$", " CTIME BTIME", "FUSE keeps the change time itself; the root has no birth" },
