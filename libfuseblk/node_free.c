@@ -4,8 +4,7 @@
  *
  * A record marked UNLINKED is freed on the device by whoever finds its lookup
  * count at 0 and its node unused: FORGET, or the end of the request that used
- * it last.  While FREEING is set nobody can look the inode up again; it goes in
- * the change that frees, for after that the number may be a new inode's.  What
+ * it last.  While FREEING is set nobody can look the inode up again.  What
  * cannot be freed now (damage, no space for the change, a volume gone read-only)
  * stays marked, is STUCK, and is tried again at the end only.
  */
@@ -66,11 +65,8 @@ static int free_once(struct fuseblk_node *node, bool *linked)
 	if (!err && !*linked)
 		err = vol->ops->free(vol, node);
 	fuseblk_node_changed(node);
-	if (!err && !*linked) {
+	if (!err && !*linked)
 		node->dead = true;
-		/* Before a commit can let the number be given to a new inode. */
-		end_freeing(vol->nodes, node->ino, node, true, false);
-	}
 	fb_volume_change_end(vol);
 unlock:
 	fb_node_unlock(node);
@@ -104,8 +100,7 @@ static void try_free(struct fuseblk_volume *vol, uint64_t ino)
 	err = fb_node_get(vol, ino, &node);
 	if (!err)
 		err = free_node(node, &linked);
-	if (err || linked)
-		end_freeing(t, ino, node, err == -ESTALE, !linked);
+	end_freeing(t, ino, node, err == -ESTALE || (!err && !linked), !linked);
 	fb_node_put(node);
 	if (err && err != -ESTALE && err != -EROFS && err != -EINTR)
 		fuseblk_log(vol, FUSEBLK_WARNING, "inode %llu cannot be freed (error %d); "
