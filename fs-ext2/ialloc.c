@@ -109,15 +109,35 @@ static int clear_unused(struct e2_super *sb, struct e2_group *g, uint32_t bit)
 	return err;
 }
 
+/*
+ * The first free inode that the library has let go of too: one that was freed
+ * a moment ago may still have its node.  *@held: the first that it has not.
+ */
+static uint32_t next_free(struct e2_super *sb, struct e2_group *g, uint32_t *held)
+{
+	uint32_t base = e2_group_index(sb, g) * sb->inodes_per_group + 1, bit = g->inode_hint;
+
+	*held = sb->inodes_per_group;
+	for (;; bit++) {
+		bit = e2_bits_next_clear(g->inode_buf->data, bit, sb->inodes_per_group);
+		if (bit == sb->inodes_per_group || !fuseblk_is_referenced(sb->vol, base + bit))
+			return bit;
+		if (*held == sb->inodes_per_group)
+			*held = bit;
+	}
+}
+
 /* Group locked. Leaves *@ino 0 if there is none after all. */
 static int alloc_in(struct e2_super *sb, struct e2_group *g, bool is_dir, uint32_t *ino)
 {
-	uint32_t i = e2_group_index(sb, g), bit;
+	uint32_t i = e2_group_index(sb, g), bit, held;
 	int err = e2_group_hold_inodes(sb, g);
 
 	if (err || !g->free_inodes)
 		return err;
-	bit = e2_bits_next_clear(g->inode_buf->data, g->inode_hint, sb->inodes_per_group);
+	bit = next_free(sb, g, &held);
+	if (bit == sb->inodes_per_group && held < bit)
+		return -FUSEBLK_EAGAIN_COMMIT;
 	if (bit == sb->inodes_per_group) {
 		g->bad = true;
 		return e2_corrupt(sb, 0, "group %u has no free inode although it counts %u; run e2fsck",
@@ -127,6 +147,8 @@ static int alloc_in(struct e2_super *sb, struct e2_group *g, bool is_dir, uint32
 	if (err)
 		return err;
 	take(sb, g, bit, is_dir);
+	if (held < bit)
+		g->inode_hint = held;
 	*ino = i * sb->inodes_per_group + bit + 1;
 	return 0;
 }
