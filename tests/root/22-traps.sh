@@ -33,7 +33,7 @@ fi
 check "... clean" fsck_clean "$T/over/i.img"
 # a vanished device
 mkfs "$T/gone.img" 16M -t ext2
-fuse "$T/gone.img"
+fuse "$T/gone.img" "log=$T/gone.log"
 echo x >"$MNT/f"
 sync -f "$MNT"
 truncate -s 1M "$T/gone.img"
