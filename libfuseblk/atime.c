@@ -41,15 +41,11 @@ static void set_atime(struct fuseblk_node *node, struct fuseblk_attr *attr, stru
 {
 	struct fuseblk_volume *vol = node->vol;
 
-	if (fb_node_wrlock(node))
+	if (fb_node_change_begin(node))
 		return;
-	if (!fb_volume_change_begin(vol)) {
-		attr->atime = now;
-		vol->ops->setattr(vol, node, FUSEBLK_SET_ATIME, attr);
-		fuseblk_node_changed(node);
-		fb_volume_change_end(vol);
-	}
-	fb_node_unlock(node);
+	attr->atime = now;
+	vol->ops->setattr(vol, node, FUSEBLK_SET_ATIME, attr);
+	fb_node_change_end(node);
 }
 
 void fb_atime_update(struct fuseblk_volume *vol, uint64_t ino)

@@ -54,22 +54,16 @@ static int free_once(struct fuseblk_node *node, bool *linked)
 	struct fuseblk_attr attr;
 	int err;
 
-	err = fb_node_wrlock(node);
+	err = fb_node_change_begin(node);
 	if (err)
 		return err;
-	err = fb_volume_change_begin(vol);
-	if (err)
-		goto unlock;
 	err = vol->ops->getattr(vol, node, &attr);
 	*linked = !err && attr.nlink;
 	if (!err && !*linked)
 		err = vol->ops->free(vol, node);
-	fuseblk_node_changed(node);
 	if (!err && !*linked)
 		node->dead = true;
-	fb_volume_change_end(vol);
-unlock:
-	fb_node_unlock(node);
+	fb_node_change_end(node);
 	return err;
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include "node_table.h"
+#include "volume.h"
 #include "worker.h"
 
 int fb_node_rdlock(struct fuseblk_node *node)
@@ -35,6 +36,25 @@ bool fb_node_trywrlock(struct fuseblk_node *node)
 void fb_node_unlock(struct fuseblk_node *node)
 {
 	pthread_rwlock_unlock(&node->lock);
+}
+
+int fb_node_change_begin(struct fuseblk_node *node)
+{
+	int err = fb_node_wrlock(node);
+
+	if (err)
+		return err;
+	err = fb_volume_change_begin(node->vol);
+	if (err)
+		fb_node_unlock(node);
+	return err;
+}
+
+void fb_node_change_end(struct fuseblk_node *node)
+{
+	fuseblk_node_changed(node);
+	fb_volume_change_end(node->vol);
+	fb_node_unlock(node);
 }
 
 /* Each node once, ascending by inode number. Returns how many. */

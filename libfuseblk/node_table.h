@@ -64,6 +64,13 @@ int fb_node_rdlock(struct fuseblk_node *node);
 int fb_node_wrlock(struct fuseblk_node *node);
 bool fb_node_trywrlock(struct fuseblk_node *node);
 void fb_node_unlock(struct fuseblk_node *node);
+/*
+ * A change of the volume for the sake of @node alone: locked exclusively, in a
+ * change.  begin returns 0, or what fb_node_wrlock() or
+ * fb_volume_change_begin() did, and nothing is held then.
+ */
+int fb_node_change_begin(struct fuseblk_node *node);
+void fb_node_change_end(struct fuseblk_node *node);
 /* ->getattr under the node's lock; and the file type (S_IFMT bits), which never changes while a node lives. */
 int fb_node_getattr(struct fuseblk_node *node, struct fuseblk_attr *attr);
 int fb_node_type(struct fuseblk_node *node, uint32_t *type);

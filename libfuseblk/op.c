@@ -177,16 +177,11 @@ int fb_kill_priv(struct fb_request *req, struct fuseblk_node *node)
 
 	if (req->uid == 0 || !(before & (S_ISUID | S_ISGID)))
 		return 0;
-	err = fb_node_wrlock(node);
+	err = fb_node_change_begin(node);
 	if (err)
 		return err;
-	err = fb_volume_change_begin(req->vol);
-	if (!err) {
-		err = fb_kill_priv_locked(node, req->gid);
-		fuseblk_node_changed(node);
-		fb_volume_change_end(req->vol);
-	}
-	fb_node_unlock(node);
+	err = fb_kill_priv_locked(node, req->gid);
+	fb_node_change_end(node);
 	if (!err)
 		fb_mode_settle(req, node, before);
 	return err;
@@ -208,16 +203,11 @@ static int truncate_locked(struct fb_request *req, struct fuseblk_node *node, bo
 
 int fb_truncate_open(struct fb_request *req, struct fuseblk_node *node, bool kill)
 {
-	int err = fb_node_wrlock(node);
+	int err = fb_node_change_begin(node);
 
 	if (err)
 		return err;
-	err = fb_volume_change_begin(req->vol);
-	if (!err) {
-		err = truncate_locked(req, node, kill);
-		fuseblk_node_changed(node);
-		fb_volume_change_end(req->vol);
-	}
-	fb_node_unlock(node);
+	err = truncate_locked(req, node, kill);
+	fb_node_change_end(node);
 	return err;
 }

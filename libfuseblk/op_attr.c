@@ -166,17 +166,13 @@ int fb_op_setattr(struct fb_request *req)
 	if (err)
 		return err;
 	err = check_name(req, node);
-	if (!err)
-		err = fb_node_wrlock(node);
 	if (err)
 		goto put;
-	err = fb_volume_change_begin(req->vol);
+	err = fb_node_change_begin(node);
 	if (!err) {
 		err = setattr_locked(req, node);
-		fuseblk_node_changed(node);
-		fb_volume_change_end(req->vol);
+		fb_node_change_end(node);
 	}
-	fb_node_unlock(node);
 	fb_stale_forget_finders(req->session, node->ino);
 put:
 	fb_node_put(node);

@@ -77,17 +77,12 @@ static int run_change(struct fb_request *req, const struct fuseblk_ioctl *row,
 		      const void *in, void *out)
 {
 	uint32_t mode = fb_mode_watch(node);
-	int err = fb_node_wrlock(node);
+	int err = fb_node_change_begin(node);
 
 	if (err)
 		return err;
-	err = fb_volume_change_begin(req->vol);
-	if (!err) {
-		err = row->run(req->vol, node, who, in, out);
-		fuseblk_node_changed(node);
-		fb_volume_change_end(req->vol);
-	}
-	fb_node_unlock(node);
+	err = row->run(req->vol, node, who, in, out);
+	fb_node_change_end(node);
 	fb_mode_settle(req, node, mode);
 	return err;
 }
