@@ -152,7 +152,8 @@ static int check_name(struct fb_request *req, struct fuseblk_node *node)
 	struct fuseblk_attr attr;
 	int err;
 
-	if ((valid & FATTR_FH) || !(valid & ~(uint32_t)(FATTR_MTIME | FATTR_CTIME)))
+	if ((valid & FATTR_FH) || !(valid & ~(uint32_t)(FATTR_MTIME | FATTR_CTIME)) ||
+	    !fb_stale_is_marked(req->session, node->ino))
 		return 0;
 	err = fb_node_getattr(node, &attr);
 	return err || attr.nlink ? err : fb_stale_check(req, node->ino);
