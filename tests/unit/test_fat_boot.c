@@ -38,44 +38,47 @@ static void put32(uint8_t *s, unsigned at, uint32_t v)
 #define FLOPPY_SIZE (2880u * 512)
 #define FAT32_SIZE MIB(64)
 
+/* Sectors of 512 bytes in clusters of 1, two tables; @start: the jump and the system's name. */
+static void begin(uint8_t s[512], const char start[11], unsigned reserved, uint8_t media)
+{
+	memset(s, 0, 512);
+	memcpy(s, start, 11);
+	put16(s, 11, 512);
+	s[13] = 1;
+	put16(s, 14, reserved);
+	s[16] = 2;
+	s[21] = media;
+	put16(s, 510, 0xaa55);
+}
+
+/* The serial number, and @names of the volume and the type. */
+static void identify(uint8_t s[512], unsigned at, uint32_t serial, const char names[19])
+{
+	s[at] = 0x29;
+	put32(s, at + 1, serial);
+	memcpy(s + at + 5, names, 19);
+}
+
 /* A floppy of 1.44 MB */
 static void floppy(uint8_t s[512])
 {
-	memset(s, 0, 512);
-	memcpy(s, "\xeb\x3c\x90MSDOS5.0", 11);
-	put16(s, 11, 512);
-	s[13] = 1;
-	put16(s, 14, 1);
-	s[16] = 2;
+	begin(s, "\xeb\x3c\x90MSDOS5.0", 1, 0xf0);
 	put16(s, 17, 224);
 	put16(s, 19, 2880);
-	s[21] = 0xf0;
 	put16(s, 22, 9);
-	s[38] = 0x29;
-	put32(s, 39, 0x12345678);
-	memcpy(s + 43, "FLOPPY     FAT12   ", 19);
-	put16(s, 510, 0xaa55);
+	identify(s, 38, 0x12345678, "FLOPPY     FAT12   ");
 }
 
 /* FAT32 of 64 MiB, 131072 sectors in clusters of 1 */
 static void fat32(uint8_t s[512])
 {
-	memset(s, 0, 512);
-	memcpy(s, "\xeb\x58\x90MSWIN4.1", 11);
-	put16(s, 11, 512);
-	s[13] = 1;
-	put16(s, 14, 32);
-	s[16] = 2;
-	s[21] = 0xf8;
+	begin(s, "\xeb\x58\x90MSWIN4.1", 32, 0xf8);
 	put32(s, 32, 131072);
 	put32(s, 36, 1009);
 	put32(s, 44, 2);
 	put16(s, 48, 1);
 	put16(s, 50, 6);
-	s[66] = 0x29;
-	put32(s, 67, 0x9abcdef0);
-	memcpy(s + 71, "CARD       FAT32   ", 19);
-	put16(s, 510, 0xaa55);
+	identify(s, 66, 0x9abcdef0, "CARD       FAT32   ");
 }
 
 static int parse(const uint8_t *s, uint64_t size, struct fat_geometry *geo)
