@@ -239,37 +239,43 @@ static void ignore_name(void *arg, const char *name, size_t len, uint64_t ino, u
 	(void)type;
 }
 
-static void test_orphans(void **state)
+/* A volume with a directory "d" of one long name; its slots: ".", "..", two long slots, the short entry. */
+static uint8_t *make_long_name(struct rig *r)
+{
+	rig_make(r, RIG_SIZE, RIG_FAT16 " && mmd -i $F ::d '::d/A long name of many units'");
+	return rig_cluster(r->image, rig_first_dir(r->image));
+}
+
+/* ".", ".." and one more are listed in "d". */
+static void check_three_names(struct rig *r)
 {
 	unsigned n = 0;
-	uint8_t *slots;
+
+	assert_int_equal(rig_list(r, rig_ino(r, RIG_ROOT, "d"), 10, rig_count_name, &n), 3);
+}
+
+static void test_orphans(void **state)
+{
 	struct rig r;
 
 	(void)state;
-	rig_make(&r, RIG_SIZE, RIG_FAT16 " && mmd -i $F ::d '::d/A long name of many units'");
-	slots = rig_cluster(r.image, rig_first_dir(r.image));
-	/* ".", "..", two long slots, the short entry; now with a wrong checksum in one long slot */
-	slots[2 * 32 + 13] ^= 0x55;
+	make_long_name(&r)[2 * 32 + 13] ^= 0x55;	/* a wrong checksum in one long slot */
 	rig_mount(&r, false);
 	assert_int_equal(rig_found(&r, rig_ino(&r, RIG_ROOT, "d"), "A long name of many units"), -ENOENT);
 	assert_true(rig_found(&r, rig_ino(&r, RIG_ROOT, "d"), "ALONGN~1") >= 0);
-	assert_int_equal(rig_list(&r, rig_ino(&r, RIG_ROOT, "d"), 10, rig_count_name, &n), 3);
+	check_three_names(&r);
 	rig_unmount_dirty(&r);
 	rig_free(&r);
 }
 
 static void test_slash(void **state)
 {
-	unsigned n = 0;
-	uint8_t *slots;
 	struct rig r;
 
 	(void)state;
-	rig_make(&r, RIG_SIZE, RIG_FAT16 " && mmd -i $F ::d '::d/A long name of many units'");
-	slots = rig_cluster(r.image, rig_first_dir(r.image));
-	slots[3 * 32 + 3] = '/';			/* the second unit */
+	make_long_name(&r)[3 * 32 + 3] = '/';		/* the second unit */
 	rig_mount(&r, false);
-	assert_int_equal(rig_list(&r, rig_ino(&r, RIG_ROOT, "d"), 10, rig_count_name, &n), 3);
+	check_three_names(&r);
 	assert_int_equal(rig_found(&r, rig_ino(&r, RIG_ROOT, "d"), "ALONGN~1"), 0);
 	rig_unmount_dirty(&r);
 	rig_free(&r);
