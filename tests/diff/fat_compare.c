@@ -13,12 +13,13 @@
 
 /*
  * What @find matches is replaced by @put in both traces before they are
- * compared, in lines whose operation (or "tree": the lines below one) is
- * @operation (NULL: all), in comparisons of the kinds in @where.
+ * compared, in lines whose operation (or "tree": the lines below one) is one
+ * of @operations (with blanks between them; NULL: all), in comparisons of the
+ * kinds in @where.
  */
 static const struct filter {
 	unsigned where;
-	const char *operation, *find, *put, *reason;
+	const char *operations, *find, *put, *reason;
 } filters[] = {
 	{ TRACE_VOLUMES, NULL, "size [0-9]+\\] blocks [0-9]+ (now|[0-9]+) attributes [13][0-9a-f]", "size N blocks N TIME attributes 10", "freed slots of a directory wait for a commit" },
 	{ TRACE_VOLUMES, NULL, " (now|-?[0-9]+) attributes [0-9a-f]+", " TIME attributes N",
@@ -41,16 +42,7 @@ static const struct filter {
 	{ TRACE_LOOSE, "fill", " after [0-9]+", " after N", "FAT12 clusters whose entry lies in two sectors are not given out" },
 	{ TRACE_LOOSE, "unfill", " = [0-9]+", " = N", "the same" },
 	{ TRACE_RUNS, NULL, "\\[ENAMETOOLONG\\]", "[ENOENT]", "lookups of what is too long for FUSE" },
-	{ TRACE_RUNS, "unlink", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "rmdir", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "rename", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "utime", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "chmod", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "chown", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "truncate", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "attr", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "setattr", "ENAMETOOLONG", "ENOENT", "the same" },
-	{ TRACE_RUNS, "access", "ENAMETOOLONG", "ENOENT", "the same" },
+	{ TRACE_RUNS, "unlink rmdir rename utime chmod chown truncate attr setattr access", "ENAMETOOLONG", "ENOENT", "the same" },
 	{ TRACE_LOOSE, NULL, "[^ |]*~[0-9](\\.[^ |]*)?\\|", "#~N|", "a short name counts as taken until its removal is durable" },
 	{ TRACE_RUNS | TRACE_VOLUMES, "statfs", "free [0-9]+ avail [0-9]+", "free N", "the same" },
 	{ TRACE_RUNS | TRACE_VOLUMES, NULL, "[^ |]{0,2}[0-9A-F]{4}~[0-9]\\.?[^ |]*\\|", "#~N|", "past ~4 or ~9 the kernel numbers short names by its clock" },
@@ -103,13 +95,23 @@ static void operation_of(const char *line, char *name, size_t size)
 	snprintf(name, size, "%.*s", (int)strcspn(start, " \n"), start);
 }
 
+static bool is_one_of(const char *words, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *words; words += strcspn(words, " "), words += *words == ' ')
+		if (strcspn(words, " ") == len && !memcmp(words, name, len))
+			return true;
+	return false;
+}
+
 static void filter(char **line, unsigned where)
 {
 	char name[64];
 
 	operation_of(*line, name, sizeof(name));
 	for (size_t i = 0; i < FILTERS; i++)
-		if ((filters[i].where & where) && (!filters[i].operation || !strcmp(filters[i].operation, name)))
+		if ((filters[i].where & where) && (!filters[i].operations || is_one_of(filters[i].operations, name)))
 			replace(line, i);
 }
 
