@@ -382,24 +382,32 @@ int fk_bmap(struct fk *fk, uint64_t node, uint64_t block, uint32_t block_size, u
 	return exact(fk, &args, out, sizeof(struct fuse_bmap_out));
 }
 
+/* A reply of @least to @out_size bytes behind its head. */
+static int ioctl_reply(struct fk *fk, const struct fk_args *args, size_t least, void *out, size_t out_size)
+{
+	struct {
+		struct fuse_ioctl_out head;
+		uint8_t bytes[FB_WIRE_IOCTL_MAX];
+	} reply;
+	ssize_t n = fk_call(fk, args, &reply, sizeof(reply.head) + out_size);
+
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < sizeof(reply.head) + least)
+		return -EPROTO;
+	if (out_size)
+		memcpy(out, reply.bytes, (size_t)n - sizeof(reply.head));
+	return reply.head.result;
+}
+
 int fk_ioctl_dir(struct fk *fk, uint64_t node, uint64_t fh, uint32_t cmd, void *out, size_t out_size)
 {
 	struct fuse_ioctl_in head = {
 		.fh = fh, .flags = FUSE_IOCTL_DIR, .cmd = cmd, .out_size = (uint32_t)out_size,
 	};
 	struct fk_args args = { ARGS(FUSE_IOCTL, node, head) };
-	struct {
-		struct fuse_ioctl_out head;
-		uint8_t bytes[FB_WIRE_IOCTL_MAX];
-	} reply;
-	ssize_t n = fk_call(fk, &args, &reply, sizeof(reply.head) + out_size);
 
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n != sizeof(reply.head) + out_size)
-		return -EPROTO;
-	memcpy(out, reply.bytes, out_size);
-	return reply.head.result;
+	return ioctl_reply(fk, &args, out_size, out, out_size);
 }
 
 int fk_readdir_fh(struct fk *fk, uint64_t dir, uint64_t fh, uint64_t off)
@@ -421,19 +429,8 @@ int fk_ioctl(struct fk *fk, uint64_t node, uint32_t cmd, const void *in, size_t 
 	struct fk_args args = {
 		ARGS(FUSE_IOCTL, node, head), .bytes = in, .bytes_len = in_size,
 	};
-	struct {
-		struct fuse_ioctl_out head;
-		uint8_t bytes[FB_WIRE_IOCTL_MAX];
-	} reply;
-	ssize_t n = fk_call(fk, &args, &reply, sizeof(reply.head) + out_size);
 
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n < sizeof(reply.head))
-		return -EPROTO;
-	if (out_size)
-		memcpy(out, reply.bytes, (size_t)n - sizeof(reply.head));
-	return reply.head.result;
+	return ioctl_reply(fk, &args, 0, out, out_size);
 }
 
 int fk_syncfs(struct fk *fk)
