@@ -129,6 +129,9 @@ void fb_change_mark_dirty(struct fb_cache *cache);
 /* cache->lock held: tell the committer that its clock has started */
 void fb_change_note_dirty(struct fb_cache *cache);
 
+/* cache->lock held: have the committer, where there is one, begin a commit. */
+void fb_committer_kick(struct fb_cache *cache);
+
 /*
  * Run one commit in this thread; cache->lock held on entry and exit, dropped
  * between.  Returns 0 (how it went is in cache->error), or -EINTR: interrupted

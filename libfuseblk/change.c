@@ -32,10 +32,8 @@ static bool must_wait(struct fb_cache *cache)
 {
 	uint64_t dirty = atomic_load_explicit(&cache->dirty_bytes, memory_order_relaxed);
 
-	if (dirty > FB_CACHE_DIRTY_KICK && !cache->kick && cache->committer_runs) {
-		cache->kick = true;
-		pthread_cond_signal(&cache->wake);
-	}
+	if (dirty > FB_CACHE_DIRTY_KICK)
+		fb_committer_kick(cache);
 	return cache->freezing || (dirty > FB_CACHE_DIRTY_STALL && cache->committer_runs);
 }
 

@@ -388,10 +388,8 @@ int fb_commit(struct fb_cache *cache)
 			err = commit_here(cache);
 			continue;
 		}
-		if (!cache->committing) {
-			cache->kick = true;
-			pthread_cond_signal(&cache->wake);
-		}
+		if (!cache->committing)
+			fb_committer_kick(cache);
 		err = fb_cond_wait_interruptible(&cache->gate, &cache->lock);
 	}
 	fb_block_end();
@@ -453,13 +451,18 @@ unlock:
 	pthread_mutex_unlock(&cache->lock);
 }
 
+void fb_committer_kick(struct fb_cache *cache)
+{
+	if (!cache->committer_runs || cache->kick)
+		return;
+	cache->kick = true;
+	pthread_cond_signal(&cache->wake);
+}
+
 void fb_commit_soon(struct fb_cache *cache)
 {
 	pthread_mutex_lock(&cache->lock);
-	if (cache->committer_runs && !cache->kick) {
-		cache->kick = true;
-		pthread_cond_signal(&cache->wake);
-	}
+	fb_committer_kick(cache);
 	pthread_mutex_unlock(&cache->lock);
 }
 
