@@ -136,8 +136,7 @@ static bool is_present(int pagemap, uint64_t address, uint64_t page)
 	       (ssize_t)sizeof(entry) && (entry >> 63);
 }
 
-/* The NUL-terminated text at @address, which only touches pages that are there. */
-static bool read_path(int mem, int pagemap, uint64_t address, char path[PATH_MAX])
+static bool read_pages(int mem, int pagemap, uint64_t address, char path[PATH_MAX])
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	size_t len = 0;
@@ -163,12 +162,11 @@ static bool read_path(int mem, int pagemap, uint64_t address, char path[PATH_MAX
 	return false;
 }
 
-static bool read_paths(int proc, uint32_t pid, uint64_t from, uint64_t to,
-		       char from_path[PATH_MAX], char to_path[PATH_MAX])
+/* The NUL-terminated text at @address of @pid's memory; only touches pages that are there. */
+static bool read_path(int proc, uint32_t pid, uint64_t address, char path[PATH_MAX])
 {
 	int mem = open_file(proc, pid, "mem"), pagemap = open_file(proc, pid, "pagemap");
-	bool ok = mem >= 0 && pagemap >= 0 && read_path(mem, pagemap, from, from_path) &&
-		  read_path(mem, pagemap, to, to_path);
+	bool ok = mem >= 0 && pagemap >= 0 && read_pages(mem, pagemap, address, path);
 
 	if (mem >= 0)
 		close(mem);
@@ -222,7 +220,8 @@ size_t fb_caller_renames(int proc, uint32_t pid, const struct fb_name *name, boo
 	row = find_rename(&call);
 	if (!row || (row->flags != NO_ARG && (call.args[row->flags] & RENAME_EXCHANGE)))
 		return 0;
-	if (!read_paths(proc, pid, call.args[row->from], call.args[row->to], from_path, to_path))
+	if (!read_path(proc, pid, call.args[row->from], from_path) ||
+	    !read_path(proc, pid, call.args[row->to], to_path))
 		return 0;
 	old = last_part(from_path, name, &others);
 	new = last_part(to_path, name, &others);
@@ -272,23 +271,9 @@ static const struct {
 #endif
 };
 
-static bool is_empty(int proc, uint32_t pid, uint64_t address)
-{
-	int mem = open_file(proc, pid, "mem"), pagemap = open_file(proc, pid, "pagemap");
-	char first = 'x';
-	bool ok = mem >= 0 && pagemap >= 0 && address <= INT64_MAX &&
-		  is_present(pagemap, address, (uint64_t)sysconf(_SC_PAGESIZE)) &&
-		  pread(mem, &first, 1, (off_t)address) == 1;
-
-	if (mem >= 0)
-		close(mem);
-	if (pagemap >= 0)
-		close(pagemap);
-	return ok && !first;
-}
-
 bool fb_caller_has_descriptor(int proc, uint32_t pid)
 {
+	char text[PATH_MAX];
 	struct call call;
 
 	if (!read_call(proc, pid, &call))
@@ -297,7 +282,8 @@ bool fb_caller_has_descriptor(int proc, uint32_t pid)
 		uint8_t path = descriptor_calls[i].path;
 
 		if (descriptor_calls[i].number == call.number && descriptor_calls[i].compat == call.compat)
-			return path == NO_ARG || !call.args[path] || is_empty(proc, pid, call.args[path]);
+			return path == NO_ARG || !call.args[path] ||
+			       (read_path(proc, pid, call.args[path], text) && !text[0]);
 	}
 	return false;
 }
