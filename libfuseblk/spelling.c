@@ -50,6 +50,8 @@ struct fb_stale {
 	char name[];			/* with a NUL */
 };
 
+struct queue { struct fb_stale *first, **last; };
+
 struct fb_spelling {
 	struct fb_session *session;
 	pthread_t thread;
@@ -59,8 +61,8 @@ struct fb_spelling {
 	pthread_cond_t wake;
 	struct fb_stale *marked[BUCKETS];
 	_Atomic unsigned marked_count;
-	struct fb_stale *first, **last;	/* queue */
-	struct fb_stale *oldest, **newest;
+	struct queue untold;		/* for the thread to void */
+	struct queue old;		/* void, and marked yet; oldest first */
 	unsigned old_count;
 	bool stop;
 };
@@ -134,15 +136,28 @@ static struct fb_stale *find(struct fb_spelling *sp, uint64_t ino, struct fb_sta
 	return stale;
 }
 
-static struct fb_stale *take_first(struct fb_spelling *sp)
+static void queue_init(struct queue *queue)
 {
-	struct fb_stale *stale = sp->first;
+	queue->first = NULL;
+	queue->last = &queue->first;
+}
+
+static void queue_put(struct queue *queue, struct fb_stale *stale)
+{
+	stale->next = NULL;
+	*queue->last = stale;
+	queue->last = &stale->next;
+}
+
+static struct fb_stale *queue_take(struct queue *queue)
+{
+	struct fb_stale *stale = queue->first;
 
 	if (!stale)
 		return NULL;
-	sp->first = stale->next;
-	if (!sp->first)
-		sp->last = &sp->first;
+	queue->first = stale->next;
+	if (!queue->first)
+		queue->last = &queue->first;
 	return stale;
 }
 
@@ -157,21 +172,14 @@ static struct timespec now(void)
 static void add_old(struct fb_spelling *sp, struct fb_stale *stale)
 {
 	stale->told = now().tv_sec;
-	stale->next = NULL;
-	*sp->newest = stale;
-	sp->newest = &stale->next;
+	queue_put(&sp->old, stale);
 	sp->old_count++;
 }
 
-static struct fb_stale *take_oldest(struct fb_spelling *sp)
+static struct fb_stale *take_old(struct fb_spelling *sp)
 {
-	struct fb_stale *stale = sp->oldest;
-
-	sp->oldest = stale->next;
-	if (!sp->oldest)
-		sp->newest = &sp->oldest;
 	sp->old_count--;
-	return stale;
+	return queue_take(&sp->old);
 }
 
 /* ---- the thread ----------------------------------------------------- */
@@ -192,9 +200,9 @@ static void free_old(struct fb_spelling *sp)
 {
 	time_t until = now().tv_sec - LINGER_SECONDS;
 
-	while (sp->oldest && !sp->stop && (sp->old_count > MOST_OLD || sp->oldest->told < until)) {
+	while (sp->old.first && !sp->stop && (sp->old_count > MOST_OLD || sp->old.first->told < until)) {
 		bool many = sp->old_count > MOST_OLD, wanted;
-		struct fb_stale *stale = take_oldest(sp);
+		struct fb_stale *stale = take_old(sp);
 
 		pthread_mutex_unlock(&sp->lock);
 		wanted = is_wanted(sp->session, stale);
@@ -213,7 +221,7 @@ static void sleep_thread(struct fb_spelling *sp)
 	struct timespec until = now();
 
 	until.tv_sec += LINGER_SECONDS;
-	if (sp->oldest)
+	if (sp->old.first)
 		pthread_cond_timedwait(&sp->wake, &sp->lock, &until);
 	else
 		pthread_cond_wait(&sp->wake, &sp->lock);
@@ -234,7 +242,7 @@ static void *spelling_main(void *arg)
 
 	pthread_mutex_lock(&sp->lock);
 	while (!sp->stop) {
-		struct fb_stale *stale = take_first(sp);
+		struct fb_stale *stale = queue_take(&sp->untold);
 
 		if (!stale) {
 			sleep_thread(sp);
@@ -253,10 +261,8 @@ static void free_spelling(struct fb_spelling *sp)
 {
 	struct fb_stale *stale;
 
-	while ((stale = take_first(sp)))
+	while ((stale = queue_take(&sp->untold)) || (stale = queue_take(&sp->old)))
 		free(stale);
-	while (sp->oldest)
-		free(take_oldest(sp));
 	pthread_mutex_destroy(&sp->lock);
 	pthread_rwlock_destroy(&sp->replies);
 	pthread_cond_destroy(&sp->wake);
@@ -268,8 +274,8 @@ static void init_spelling(struct fb_spelling *sp, struct fb_session *s)
 	pthread_condattr_t attr;
 
 	sp->session = s;
-	sp->last = &sp->first;
-	sp->newest = &sp->oldest;
+	queue_init(&sp->untold);
+	queue_init(&sp->old);
 	pthread_mutex_init(&sp->lock, NULL);
 	pthread_rwlock_init(&sp->replies, NULL);
 	pthread_condattr_init(&attr);
@@ -415,23 +421,19 @@ void fb_stale_send(struct fb_request *req)
 {
 	struct fb_spelling *sp = req->session->spelling;
 	struct fb_worker *worker = req->worker;
+	bool pruning = prunes(req->session), idle;
 	struct fb_stale *stale;
-	bool idle = true;
 
 	if (!worker->stale)
 		return;
 	pthread_mutex_lock(&sp->lock);
-	if (prunes(req->session)) {
-		idle = !sp->oldest;
-		while ((stale = worker->stale)) {
-			worker->stale = stale->next;
+	idle = !pruning || !sp->old.first;
+	while ((stale = worker->stale)) {
+		worker->stale = stale->next;
+		if (pruning)
 			add_old(sp, stale);
-		}
-	} else {
-		*sp->last = worker->stale;
-		while (*sp->last)
-			sp->last = &(*sp->last)->next;
-		worker->stale = NULL;
+		else
+			queue_put(&sp->untold, stale);
 	}
 	if (idle)
 		pthread_cond_signal(&sp->wake);
