@@ -125,16 +125,24 @@ static int write_fields(struct fat_volume *fat, const struct fat_node *n, enum f
 	return 0;
 }
 
-static void update_held(struct fat_volume *fat, struct fuseblk_node *node, uint32_t start, uint64_t size)
+void fat_node_hold(const struct fat_node *n, struct fat_held *held)
 {
-	const struct fat_node *n = fat_node(node);
-	struct fat_held held = {
-		.start = start, .size = size, .attr = n->attr, .mdate = n->mdate, .mtime = n->mtime,
+	*held = (struct fat_held){
+		.start = n->chain.start, .size = n->size, .attr = n->attr, .mdate = n->mdate, .mtime = n->mtime,
 		.adate = n->adate, .bdate = n->bdate, .btime = n->btime, .btime_cs = n->btime_cs,
 	};
+}
 
-	if (n->unlinked)
-		fat_ino_update(fat, fuseblk_ino(node), &held);
+static void update_held(struct fat_volume *fat, struct fuseblk_node *node, uint32_t start)
+{
+	const struct fat_node *n = fat_node(node);
+	struct fat_held held;
+
+	if (!n->unlinked)
+		return;
+	fat_node_hold(n, &held);
+	held.start = start;
+	fat_ino_update(fat, fuseblk_ino(node), &held);
 }
 
 int fat_entry_set_size(struct fuseblk_volume *vol, struct fuseblk_node *node, uint64_t size)
@@ -149,7 +157,7 @@ int fat_entry_set_size(struct fuseblk_volume *vol, struct fuseblk_node *node, ui
 	if (err)
 		return err;
 	n->size = size;
-	update_held(fat, node, n->chain.start, size);
+	update_held(fat, node, n->chain.start);
 	return 0;
 }
 
@@ -176,7 +184,7 @@ int fat_entry_set_start(struct fuseblk_volume *vol, struct fuseblk_node *node, u
 	if (n->pos)
 		err = write_start(fat, n, fat_entry_phase(vol, n, start != 0), &de, offsetof(struct fat_dirent, size));
 	if (!err)
-		update_held(fat, node, start, n->size);
+		update_held(fat, node, start);
 	return err;
 }
 
@@ -191,7 +199,7 @@ int fat_entry_clear(struct fuseblk_volume *vol, struct fuseblk_node *node)
 	if (err)
 		return err;
 	n->size = 0;
-	update_held(fat, node, 0, 0);
+	update_held(fat, node, 0);
 	if (n->fresh_epoch == fuseblk_epoch(vol))
 		return 0;
 	n->fresh_epoch = n->floor_epoch = fuseblk_epoch(vol);
@@ -218,6 +226,6 @@ int fat_entry_set_meta(struct fuseblk_volume *vol, struct fuseblk_node *node)
 		err = write_fields(fat, n, phase, &de, offsetof(struct fat_dirent, mtime),
 				   offsetof(struct fat_dirent, start));
 	if (!err)
-		update_held(fat, node, n->chain.start, n->size);
+		update_held(fat, node, n->chain.start);
 	return err;
 }

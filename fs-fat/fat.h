@@ -327,6 +327,8 @@ struct fat_held {			/* an inode without an entry (unlinked and open), as ->load 
 	uint16_t mdate, mtime, adate, bdate, btime;
 	uint8_t btime_cs;
 };
+/* entry.c: what is kept of the node as it is. */
+void fat_node_hold(const struct fat_node *n, struct fat_held *held);
 int fat_inos_open(struct fat_volume *fat);
 void fat_inos_close(struct fat_volume *fat);
 uint64_t fat_ino_at(struct fat_volume *fat, uint64_t pos);

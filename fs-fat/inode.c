@@ -112,12 +112,15 @@ static void load_held(struct fat_node *n, const struct fat_held *held)
 	fat_chain_init(&n->chain, held->start);
 }
 
-void fat_node_hold(const struct fat_node *n, struct fat_held *held)
+void fat_node_unlinked(struct fat_volume *fat, struct fuseblk_node *node)
 {
-	*held = (struct fat_held){
-		.start = n->chain.start, .size = n->size, .attr = n->attr, .mdate = n->mdate, .mtime = n->mtime,
-		.adate = n->adate, .bdate = n->bdate, .btime = n->btime, .btime_cs = n->btime_cs,
-	};
+	struct fat_node *n = fat_node(node);
+	struct fat_held held;
+
+	fat_node_hold(n, &held);
+	fat_ino_unlink(fat, fuseblk_ino(node), &held);
+	n->unlinked = true;
+	n->pos = 0;
 }
 
 /* ---- operations ------------------------------------------------------------------------ */

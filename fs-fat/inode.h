@@ -12,8 +12,8 @@
 /* inode.c */
 /* The node is called as @de says: what of it depends on the name (X). */
 void fat_node_named(struct fat_node *n, const struct fat_dirent *de);
-/* What inos.c keeps of an unlinked inode. */
-void fat_node_hold(const struct fat_node *n, struct fat_held *held);
+/* The node's entry is gone; the inode lives on without a name until ->free (X, C; fat_ino_reserve() before). */
+void fat_node_unlinked(struct fat_volume *fat, struct fuseblk_node *node);
 
 /* attr.c: FAT_ATTR_* as FAT_IOCTL_GET_ATTRIBUTES has them, and the rules for setting them. */
 uint32_t fat_attributes(const struct fat_node *n);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "dir_impl.h"
+#include "inode.h"
 
 /* ---- names of the mount ------------------------------------------------------------ */
 
@@ -344,23 +345,11 @@ int fat_create(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char 
 
 /* ---- remove --------------------------------------------------------------------------------------- */
 
-static void hold(const struct fat_node *n, struct fat_held *held)
-{
-	*held = (struct fat_held){
-		.start = n->chain.start, .size = n->size, .attr = n->attr,
-		.mdate = n->mdate, .mtime = n->mtime, .adate = n->adate,
-		.bdate = n->bdate, .btime = n->btime, .btime_cs = n->btime_cs,
-	};
-}
-
-/* The inode lives on without a name until ->free. */
 static int take_name(struct fuseblk_volume *vol, struct fuseblk_node *dir, const char *name, size_t len,
 		     struct fuseblk_node *node)
 {
 	struct fat_volume *fat = fat_of(vol);
-	struct fat_node *n = fat_node(node);
 	struct fat_found found;
-	struct fat_held held;
 	int err = fat_dir_find_bytes(vol, dir, name, len, &found);
 
 	if (!err && fat_ino_at(fat, found.pos) != fuseblk_ino(node))
@@ -373,10 +362,7 @@ static int take_name(struct fuseblk_volume *vol, struct fuseblk_node *dir, const
 		err = fat_dir_take(vol, dir, &found);
 	if (err)
 		return err;
-	hold(n, &held);
-	fat_ino_unlink(fat, fuseblk_ino(node), &held);
-	n->unlinked = true;
-	n->pos = 0;
+	fat_node_unlinked(fat, node);
 	return 0;
 }
 

@@ -121,16 +121,6 @@ static void withhold(struct fat_rename *r)
 	pthread_rwlock_unlock(&r->fat->entry_lock);
 }
 
-static void lose_target(struct fat_rename *r)
-{
-	struct fat_held held;
-
-	fat_node_hold(r->t, &held);
-	fat_ino_unlink(r->fat, fuseblk_ino(r->target), &held);
-	r->t->unlinked = true;
-	r->t->pos = 0;
-}
-
 void fat_rename_settle(struct fat_rename *r, struct fat_node *n, const struct fat_dirent *de, uint64_t pos,
 		       uint32_t start, enum fat_phase floor)
 {
@@ -170,7 +160,7 @@ int fat_rename_move(struct fat_rename *r)
 	if (r->way == FAT_WAY_FRESH)
 		withhold(r);
 	if (r->target)
-		lose_target(r);
+		fat_node_unlinked(r->fat, r->target);
 	fat_rename_settle(r, r->n, &de, r->to.pos, r->start, r->phase);
 	change_chains(r, old_start);
 	fat_ino_move(r->fat, fuseblk_ino(r->node), r->to.pos);
