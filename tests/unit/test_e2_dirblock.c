@@ -44,7 +44,7 @@ static uint64_t make_dir(const char *name)
 {
 	uint64_t ino;
 
-	assert_int_equal(rig_create(&rig, E2_ROOT_INO, name, S_IFDIR | 0755, NULL, &ino), 0);
+	assert_int_equal(rig_create(&rig, E2_ROOT_INO, name, S_IFDIR | 0755, &ino), 0);
 	return ino;
 }
 
@@ -63,7 +63,7 @@ static void churn(uint64_t dir, unsigned rounds, bool commit)
 
 	for (unsigned i = 0; i < rounds; i++) {
 		snprintf(name, sizeof(name), "t%u", i % 7);
-		assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, NULL, NULL), 0);
+		assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, NULL), 0);
 		assert_int_equal(rig_unlink(&rig, dir, name), 0);
 		if (commit)
 			rig_commit(&rig);
@@ -100,12 +100,12 @@ static void test_names(void **state)
 	dir = make_dir("d");
 	memset(name, 'n', sizeof(name));
 	name[256] = 0;
-	assert_int_equal(rig_create(&rig, dir, name, S_IFREG, NULL, &ino), -ENAMETOOLONG);
+	assert_int_equal(rig_create(&rig, dir, name, S_IFREG, &ino), -ENAMETOOLONG);
 	assert_int_equal(rig_lookup(&rig, dir, name, &ino), -ENAMETOOLONG);
 	name[255] = 0;
-	assert_int_equal(rig_create(&rig, dir, name, S_IFREG, NULL, &ino), 0);
-	assert_int_equal(rig_create(&rig, dir, "..", S_IFREG, NULL, &ino), -EEXIST);
-	assert_int_equal(rig_create(&rig, ino, "x", S_IFREG, NULL, NULL), -ENOTDIR);
+	assert_int_equal(rig_create(&rig, dir, name, S_IFREG, &ino), 0);
+	assert_int_equal(rig_create(&rig, dir, "..", S_IFREG, &ino), -EEXIST);
+	assert_int_equal(rig_create(&rig, ino, "x", S_IFREG, NULL), -ENOTDIR);
 	assert_int_equal(rig_lookup(&rig, dir, "..", &ino), 0);
 	assert_int_equal(ino, E2_ROOT_INO);
 	assert_int_equal(rig_lookup(&rig, dir, ".", &ino), 0);
@@ -120,7 +120,7 @@ static void check_link(uint64_t dir, const char *name, const char *target)
 	char text[5000];
 	uint64_t ino;
 
-	assert_int_equal(rig_create(&rig, dir, name, S_IFLNK | 0777, target, &ino), 0);
+	assert_int_equal(rig_create_to(&rig, dir, name, S_IFLNK | 0777, target, &ino), 0);
 	node = rig_node(&rig, ino);
 	assert_int_equal(e2_readlink(rig.vol, node, text, sizeof(text)), strlen(target));
 	assert_memory_equal(text, target, strlen(target));
@@ -148,8 +148,8 @@ static void test_symlinks(void **state)
 		memset(target, 't', sizeof(target));
 		target[1024] = 0;
 		if (i < 2)
-			assert_int_equal(rig_create(&rig, E2_ROOT_INO, "m", S_IFLNK, target, NULL), -ENAMETOOLONG);
-		assert_int_equal(rig_create(&rig, E2_ROOT_INO, "m", S_IFLNK, "", NULL), -ENOENT);
+			assert_int_equal(rig_create_to(&rig, E2_ROOT_INO, "m", S_IFLNK, target, NULL), -ENAMETOOLONG);
+		assert_int_equal(rig_create_to(&rig, E2_ROOT_INO, "m", S_IFLNK, "", NULL), -ENOENT);
 		rig_unmount(&rig);
 		rig_free(&rig);
 	}
@@ -195,7 +195,7 @@ static void extend_inline(uint64_t dir)
 	uint8_t more[36] = { 0 };
 	uint64_t ino;
 
-	assert_int_equal(rig_create(&rig, E2_ROOT_INO, "other", S_IFIFO | 0644, NULL, &ino), 0);
+	assert_int_equal(rig_create(&rig, E2_ROOT_INO, "other", S_IFIFO | 0644, &ino), 0);
 	e2_dent_put(ei->sb, more, 0, 12, (uint32_t)ino, E2_FT_FIFO, "f-5", 3);
 	e2_dent_put(ei->sb, more, 12, 24, (uint32_t)ino, E2_FT_FIFO, "f-6", 3);
 	assert_int_equal(fb_volume_change_begin(rig.vol), 0);
@@ -252,7 +252,7 @@ static void test_inline(void **state)
 		assert_int_equal(rig_rmdir(&rig, E2_ROOT_INO, "none"), 0);
 		/* with a name removed in this epoch a commit must come first */
 		rig.again = 0;
-		assert_int_equal(rig_create(&rig, small, "f-2", S_IFREG | 0644, NULL, NULL), 0);
+		assert_int_equal(rig_create(&rig, small, "f-2", S_IFREG | 0644, NULL), 0);
 		assert_int_equal(rig.again, 1);
 		assert_false(is_inline(small));
 		rig_commit(&rig);
@@ -293,7 +293,7 @@ static void use(uint64_t dir)
 		snprintf(name, sizeof(name), "name-%u-%s", i * 9, "pppppppppppppppppppppppppppp");
 		rig_lookup(&rig, dir, name, &ino);
 		snprintf(name, sizeof(name), "more-%u", i);
-		rig_create(&rig, dir, name, i % 3 ? S_IFREG | 0644 : S_IFDIR | 0755, NULL, &ino);
+		rig_create(&rig, dir, name, i % 3 ? S_IFREG | 0644 : S_IFDIR | 0755, &ino);
 		if (i % 4 == 0)
 			rig_commit(&rig);
 		if (i % 2)
@@ -370,7 +370,7 @@ static void hostile(const char *options, unsigned names, unsigned rounds)
 	dir = make_dir("d");
 	for (unsigned i = 0; i < names; i++) {
 		snprintf(name, sizeof(name), "name-%u-%s", i, "pppppppppppppppppppppppppppp");
-		assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, NULL, NULL), 0);
+		assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, NULL), 0);
 	}
 	rig_commit(&rig);
 	n = find_blocks(dir, block, 256);
@@ -411,14 +411,14 @@ static void test_checksum(void **state)
 	rig_make(&rig, "-t ext4 -b 1024 -O ^has_journal,metadata_csum", 4u << 20, 77);
 	rig_mount(&rig, false);
 	dir = make_dir("d");
-	assert_int_equal(rig_create(&rig, dir, "name", S_IFREG | 0644, NULL, NULL), 0);
+	assert_int_equal(rig_create(&rig, dir, "name", S_IFREG | 0644, NULL), 0);
 	rig_commit(&rig);
 	assert_int_equal(find_blocks(dir, block, 4), 1);
 	rig_unmount(&rig);
 	image_bytes(rig.image)[block[0] * 1024 + 500] ^= 1;
 	mount_damaged();
 	assert_int_equal(rig_lookup(&rig, dir, "name", &ino), -EUCLEAN);
-	assert_int_equal(rig_create(&rig, dir, "other", S_IFREG | 0644, NULL, &ino), -EUCLEAN);
+	assert_int_equal(rig_create(&rig, dir, "other", S_IFREG | 0644, &ino), -EUCLEAN);
 	unmount_damaged();
 	rig_free(&rig);
 }

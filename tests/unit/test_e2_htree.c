@@ -87,7 +87,7 @@ static uint64_t make_dir(const char *name)
 {
 	uint64_t ino;
 
-	assert_int_equal(rig_create(&rig, E2_ROOT_INO, name, S_IFDIR | 0755, NULL, &ino), 0);
+	assert_int_equal(rig_create(&rig, E2_ROOT_INO, name, S_IFDIR | 0755, &ino), 0);
 	return ino;
 }
 
@@ -100,7 +100,7 @@ static void fill(uint64_t dir, const char *prefix, unsigned from, unsigned to, u
 	for (unsigned i = from; i < to; i++) {
 		name_of(name, prefix, i, pad);
 		if (i == 0)
-			assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, NULL, &file), 0);
+			assert_int_equal(rig_create(&rig, dir, name, S_IFREG | 0644, &file), 0);
 		else
 			assert_int_equal(rig_link(&rig, file, dir, name), 0);
 		if (i % COMMIT_EVERY == COMMIT_EVERY - 1)
@@ -230,7 +230,7 @@ static void list_in_storm(struct storm *s)
 		fb_node_put(node);
 		for (unsigned i = 0; i < 4; i++) {
 			name_of(name, "new", s->next++, s->pad);
-			assert_int_equal(rig_create(&rig, s->dir, name, S_IFIFO | 0600, NULL, NULL), 0);
+			assert_int_equal(rig_create(&rig, s->dir, name, S_IFIFO | 0600, NULL), 0);
 		}
 		name_of(name, "new", s->next - 2, s->pad);
 		assert_int_equal(rig_unlink(&rig, s->dir, name), 0);
@@ -280,7 +280,7 @@ static void test_collisions(void **state)
 	rig_commit(&rig);
 	for (unsigned i = 1; i < 900; i += 2) {
 		name_of(name, "same", i, 30);
-		assert_int_equal(rig_create(&rig, dir, name, S_IFSOCK | 0644, NULL, NULL), 0);
+		assert_int_equal(rig_create(&rig, dir, name, S_IFSOCK | 0644, NULL), 0);
 	}
 	check_list(dir, "same", 900, 1, 100);
 	empty(dir, "same", 900, 1, 30);
@@ -367,7 +367,7 @@ static void write_some(struct crowd *c, unsigned rounds)
 	for (unsigned i = 0; i < rounds; i++) {
 		name_of(name, "x", i % 400, 40);
 		fb_node_wrlock(node);
-		if (rig_create(&rig, c->dir, name, S_IFIFO | 0644, NULL, NULL))
+		if (rig_create(&rig, c->dir, name, S_IFIFO | 0644, NULL))
 			rig_unlink(&rig, c->dir, name);
 		fb_node_unlock(node);
 	}

@@ -15,77 +15,36 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "e2_dir_rig.h"
 #include "../../fs-ext2/super.h"
-#include "../../libfuseblk/device.h"
-#include "../../libfuseblk/node.h"
-#include "../../libfuseblk/volume.h"
-#include "../lib/image.h"
 
 #define MIB (1ull << 20)
 
 static const struct fuseblk_caller root = { .may_use_reserved = true };
 
-struct rig {
-	struct image *image;
-	struct fb_device *device;
-	struct fuseblk_volume *vol;
-	struct fb_write_log *log;
-	struct image *base;
-};
-
-static void mount_with(struct rig *r, const char *options, bool log)
+static void mount_with(struct rig *r, const char *options)
 {
-	char error[300];
-
-	if (log)
-		r->base = image_copy(r->image);
-	assert_int_equal(fb_device_open_fault(image_device(r->image, false), &r->device), 0);
-	if (log)
-		assert_int_equal(fb_device_fault_log(r->device, &r->log), 0);
-	if (fb_volume_new(&e2_driver, r->device, "image", options, &r->vol, error, sizeof(error)))
-		fail_msg("%s", error);
-	assert_int_equal(fb_volume_start(r->vol), 0);
+	r->options = options;
+	rig_mount(r, false);
 }
 
 static void setup(struct rig *r, const char *mke2fs, uint64_t size, const char *options)
 {
-	*r = (struct rig){ .image = image_mke2fs(mke2fs, size) };
-	mount_with(r, options, false);
-}
-
-static void unmount(struct rig *r)
-{
-	fb_node_forget_all(r->vol);
-	assert_int_equal(fb_volume_stop(r->vol), 0);
-	fb_volume_free(r->vol);
-	r->vol = NULL;
+	rig_make(r, mke2fs, size, 0);
+	mount_with(r, options);
 }
 
 static void teardown(struct rig *r)
 {
-	unmount(r);
-	assert_int_equal(image_e2fsck(r->image, "-fn"), 0);
-	image_free(r->image);
-}
-
-static void commit(struct rig *r)
-{
-	assert_int_equal(fb_commit(r->vol->cache), 0);
-}
-
-static struct fuseblk_node *node_of(struct rig *r, uint64_t ino)
-{
-	struct fuseblk_node *node;
-
-	assert_int_equal(fb_node_get(r->vol, ino, &node), 0);
-	return node;
+	rig_unmount(r);
+	rig_free(r);
 }
 
 static int make(struct rig *r, uint64_t dir, const char *name, uint32_t mode, const struct fuseblk_caller *who,
 		uint32_t rdev, uint64_t *ino)
 {
 	struct fuseblk_create what = { .mode = mode, .rdev = rdev };
-	struct fuseblk_node *node = node_of(r, dir);
+	struct fuseblk_node *node = rig_node(r, dir);
 	int err;
 
 	assert_int_equal(fb_volume_change_begin(r->vol), 0);
@@ -106,11 +65,11 @@ static uint64_t must_make(struct rig *r, const char *name, uint32_t mode)
 /* Remove @name as while the file is open: the inode stays. Returns its node. */
 static struct fuseblk_node *unlink_open(struct rig *r, const char *name)
 {
-	struct fuseblk_node *dir = node_of(r, E2_ROOT_INO), *node;
+	struct fuseblk_node *dir = rig_node(r, E2_ROOT_INO), *node;
 	uint64_t ino;
 
 	assert_int_equal(e2_lookup(r->vol, dir, name, strlen(name), &ino), 0);
-	node = node_of(r, ino);
+	node = rig_node(r, ino);
 	assert_int_equal(fb_volume_change_begin(r->vol), 0);
 	assert_int_equal(e2_unlink(r->vol, dir, name, strlen(name), node), 0);
 	fb_volume_change_end(r->vol);
@@ -128,7 +87,7 @@ static void free_node(struct rig *r, struct fuseblk_node *node)
 
 static struct fuseblk_attr attr_of(struct rig *r, uint64_t ino)
 {
-	struct fuseblk_node *node = node_of(r, ino);
+	struct fuseblk_node *node = rig_node(r, ino);
 	struct fuseblk_attr attr;
 
 	assert_int_equal(e2_getattr(r->vol, node, &attr), 0);
@@ -138,7 +97,7 @@ static struct fuseblk_attr attr_of(struct rig *r, uint64_t ino)
 
 static int set_attr(struct rig *r, uint64_t ino, uint32_t valid, const struct fuseblk_attr *attr)
 {
-	struct fuseblk_node *node = node_of(r, ino);
+	struct fuseblk_node *node = rig_node(r, ino);
 	int err;
 
 	assert_int_equal(fb_volume_change_begin(r->vol), 0);
@@ -175,8 +134,8 @@ static void test_times(void **state)
 		ino[i] = must_make(&r, name, S_IFREG | 0600);
 		assert_int_equal(set_attr(&r, ino[i], FUSEBLK_SET_ATIME | FUSEBLK_SET_MTIME | FUSEBLK_SET_CTIME, &a), 0);
 	}
-	unmount(&r);
-	mount_with(&r, "", false);
+	rig_stop(&r);
+	mount_with(&r, "");
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
 		struct fuseblk_attr a = attr_of(&r, ino[i]);
 
@@ -207,8 +166,8 @@ static void test_small_inode_times(void **state)
 	assert_int_equal(attr_of(&r, ino).atime.tv_sec, INT32_MAX);
 	assert_int_equal(attr_of(&r, ino).atime.tv_nsec, 0);
 	assert_int_equal(attr_of(&r, ino).mtime.tv_sec, INT32_MIN);
-	unmount(&r);
-	mount_with(&r, "", false);
+	rig_stop(&r);
+	mount_with(&r, "");
 	assert_int_equal(attr_of(&r, ino).atime.tv_sec, INT32_MAX);
 	assert_int_equal(attr_of(&r, ino).mtime.tv_sec, INT32_MIN);
 	teardown(&r);
@@ -232,8 +191,8 @@ static void test_owners_and_devices(void **state)
 		assert_int_equal(make(&r, E2_ROOT_INO, name, (i & 1 ? S_IFBLK : S_IFCHR) | 0600, &root, rdevs[i],
 				      &dev[i]), 0);
 	}
-	unmount(&r);
-	mount_with(&r, "", false);
+	rig_stop(&r);
+	mount_with(&r, "");
 	a = attr_of(&r, ino);
 	assert_int_equal(a.uid, 0x12345678);
 	assert_int_equal(a.gid, 0xFEDCBA98);
@@ -277,8 +236,8 @@ static void test_inheritance(void **state)
 	assert_int_equal(attr_of(&r, ino).mode, S_IFREG | 0644);
 	assert_int_equal(make(&r, dir, "c", S_IFDIR | 0755, &who, 0, &ino), 0);
 	assert_int_equal(attr_of(&r, ino).mode, S_IFDIR | S_ISGID | 0755);
-	unmount(&r);
-	mount_with(&r, "grpid", false);
+	rig_stop(&r);
+	mount_with(&r, "grpid");
 	ino = must_make(&r, "d", S_IFREG | 0644);
 	assert_int_equal(attr_of(&r, ino).gid, 0);
 	assert_int_equal(make(&r, E2_ROOT_INO, "e", S_IFREG | 0644, &who, 0, &ino), 0);
@@ -301,7 +260,7 @@ static void test_generation(void **state)
 	node = unlink_open(&r, "f");
 	assert_int_equal(attr_of(&r, ino).nlink, 0);
 	free_node(&r, node);
-	commit(&r);
+	rig_commit(&r);
 	assert_int_equal(must_make(&r, "g", S_IFREG | 0640), ino);
 	second = attr_of(&r, ino);
 	assert_int_equal(second.nlink, 1);
@@ -346,7 +305,7 @@ static void many_open(struct rig *r, struct fuseblk_node **nodes)
 		snprintf(name, sizeof(name), "o%d", i);
 		must_make(r, name, S_IFREG | 0600);
 	}
-	commit(r);
+	rig_commit(r);
 	for (int i = 0; i < ORPHANS; i++) {
 		snprintf(name, sizeof(name), "o%d", i);
 		nodes[i] = unlink_open(r, name);
@@ -370,18 +329,18 @@ static void test_orphans_after_crash(void **state)
 			assert_int_equal(fb_volume_change_begin(r.vol), 0);
 			e2_super_stir(e2_sb(r.vol));
 			fb_volume_change_end(r.vol);
-			commit(&r);
+			rig_commit(&r);
 		}
 		crashed = image_copy(r.image);
 		for (int i = 0; i < ORPHANS; i++)
 			free_node(&r, nodes[i]);
 		teardown(&r);
 		r = (struct rig){ .image = crashed };
-		mount_with(&r, "", false);
-		commit(&r);
+		mount_with(&r, "");
+		rig_commit(&r);
 		assert_int_equal(atomic_load(&e2_sb(r.vol)->free_inodes) +
 				 atomic_load(&e2_sb(r.vol)->pending_inodes), had);
-		unmount(&r);
+		rig_stop(&r);
 		assert_int_equal(image_e2fsck(crashed, "-fn"), 0);
 		image_free(crashed);
 	}
@@ -415,32 +374,33 @@ static void check_cut(struct rig *r, size_t at, unsigned pattern)
 static void orphans_cut(const char *mke2fs)
 {
 	struct fuseblk_node *nodes[ORPHANS];
-	struct rig r = { .image = image_mke2fs(mke2fs, 8 * MIB) };
+	struct rig r;
 	size_t count;
 
-	mount_with(&r, "", true);
+	rig_make(&r, mke2fs, 8 * MIB, 0);
+	r.options = "";
+	rig_mount(&r, true);
 	many_open(&r, nodes);
-	commit(&r);
+	rig_commit(&r);
 	for (int i = 0; i < ORPHANS; i++) {
 		free_node(&r, nodes[i * 7 % ORPHANS]);
 		if (i % 9 == 8)
-			commit(&r);
+			rig_commit(&r);
 		if (i % 20 == 10) {
 			char name[16];
 
 			snprintf(name, sizeof(name), "again%d", i);
 			must_make(&r, name, S_IFREG | 0600);
-			commit(&r);
+			rig_commit(&r);
 			free_node(&r, unlink_open(&r, name));
 		}
 	}
-	unmount(&r);
+	rig_stop(&r);
 	assert_int_equal(image_e2fsck(r.image, "-fn"), 0);
 	count = fb_write_log_count(r.log);
 	for (size_t at = 1; at <= count; at += 1 + count / (getenv("FUSEBLK_TEST_ALL") ? 400 : 25))
 		check_cut(&r, at, (unsigned)at);
-	fb_write_log_free(r.log);
-	image_free(r.base);
+	rig_end_log(&r);
 	image_free(r.image);
 }
 
@@ -473,7 +433,7 @@ static void test_damaged_chain(void **state)
 		e2_inode_place(e2_sb(r.vol), 13 + i, &at[i], &offset);
 		at[i] = (at[i] << 10) + offset + offsetof(struct e2_disk_inode, i_dtime);
 	}
-	unmount(&r);
+	rig_stop(&r);
 	base = r.image;
 	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
 		struct e2_disk_super *ds;
@@ -485,8 +445,8 @@ static void test_damaged_chain(void **state)
 		memcpy(image_bytes(r.image) + at[0], &le, 4);
 		le = e2_put32(next[i]);
 		memcpy(image_bytes(r.image) + at[1], &le, 4);
-		mount_with(&r, "errors=continue", false);
-		unmount(&r);
+		mount_with(&r, "errors=continue");
+		rig_stop(&r);
 		assert_in_range(image_e2fsck(r.image, "-fp"), 0, 1);
 		assert_int_equal(image_e2fsck(r.image, "-fn"), 0);
 		image_free(r.image);
@@ -510,7 +470,7 @@ static void test_hostile_inode(void **state)
 	e2_inode_place(e2_sb(r.vol), (uint32_t)ino, &at, &offset);
 	at = (at << 10) + offset;
 	size = e2_sb(r.vol)->inode_size;
-	unmount(&r);
+	rig_stop(&r);
 	base = image_copy(r.image);
 	for (uint32_t off = 0; off < size; off += 2)
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -519,7 +479,7 @@ static void test_hostile_inode(void **state)
 
 			memcpy(image_bytes(r.image), image_bytes(base), image_size(base));
 			memcpy(image_bytes(r.image) + at + off, &le, 2);
-			mount_with(&r, "errors=continue", false);
+			mount_with(&r, "errors=continue");
 			if (!fb_node_get(r.vol, ino, &node)) {
 				struct fuseblk_attr attr = { .mode = 0644 };
 
@@ -547,7 +507,7 @@ static void test_inode_csum(void **state)
 	e2_inode_place(e2_sb(r.vol), (uint32_t)ino, &at, &offset);
 	at = (at << 10) + offset;
 	size = e2_sb(r.vol)->inode_size;
-	unmount(&r);
+	rig_stop(&r);
 	for (uint32_t off = 0; off < size; off += 5) {
 		struct fuseblk_node *node;
 		int err;
@@ -555,7 +515,7 @@ static void test_inode_csum(void **state)
 		if (off / 2 == offsetof(struct e2_disk_inode, i_links_count) / 2)
 			continue;
 		image_bytes(r.image)[at + off] ^= 0x10;
-		mount_with(&r, "ro", false);
+		mount_with(&r, "ro");
 		err = fb_node_get(r.vol, ino, &node);
 		if (err != -EUCLEAN)
 			fail_msg("a bit of byte %u is flipped: %d", off, err);
@@ -581,12 +541,12 @@ static void test_csum_of_neighbour(void **state)
 	next = must_make(&r, "g", S_IFREG | 0600);
 	e2_inode_place(e2_sb(r.vol), (uint32_t)next, &at, &offset);
 	at = (at << 12) + offset;
-	unmount(&r);
+	rig_stop(&r);
 	image_bytes(r.image)[at + 4] ^= 1;
-	mount_with(&r, "", false);
+	mount_with(&r, "");
 	assert_int_equal(set_attr(&r, ino, FUSEBLK_SET_MODE, &attr), 0);
-	unmount(&r);
-	mount_with(&r, "ro", false);
+	rig_stop(&r);
+	mount_with(&r, "ro");
 	assert_int_equal(fb_node_get(r.vol, next, &node), -EUCLEAN);
 	assert_int_equal(attr_of(&r, ino).mode, S_IFREG | 0640);
 	fb_volume_free(r.vol);

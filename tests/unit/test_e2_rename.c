@@ -109,7 +109,7 @@ static void do_create(void)
 	uint32_t mode = modes[rig_random(&rig, 4)];
 	const char *target = S_ISLNK(mode) ? names[6 + rig_random(&rig, 2) * 14] : NULL;
 	uint64_t ino;
-	int err = rig_create(&rig, ino_of(d), names[n], mode, target, &ino);
+	int err = rig_create_to(&rig, ino_of(d), names[n], mode, target, &ino);
 
 	assert_int_equal(err, at(d, n) ? -EEXIST : 0);
 	if (!err)
@@ -126,7 +126,7 @@ static void do_mkdir(void)
 		free_dir++;
 	if (free_dir == DIRS)
 		return;
-	err = rig_create(&rig, ino_of(d), names[n], S_IFDIR | 0755, NULL, &ino);
+	err = rig_create(&rig, ino_of(d), names[n], S_IFDIR | 0755, &ino);
 	assert_int_equal(err, at(d, n) ? -EEXIST : 0);
 	if (err)
 		return;
