@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * e2_map_rig.c: what the file map needs of the rest of the driver and of the
- * library's volume, in small.
+ * e2_map_rig.c: what the file map needs of the rest of the driver, in small.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,80 +12,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "e2_map_rig.h"
-#include "../../libfuseblk/interrupt.h"
-#include "../../libfuseblk/worker.h"
+#include "../lib/chance.h"
 
 struct rig *rig;
 
 uint32_t rig_random(uint32_t below)
 {
-	rig->seed = rig->seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(rig->seed >> 8) * below >> 24);
-}
-
-/* ---- the library's volume ---- */
-
-uint64_t fuseblk_ino(const struct fuseblk_node *node)
-{
-	return node->ino;
-}
-
-void *fuseblk_node_data(struct fuseblk_node *node)
-{
-	return node->data;
-}
-
-void *fuseblk_private(const struct fuseblk_volume *vol)
-{
-	return vol->priv;
-}
-
-int fuseblk_device_write(struct fuseblk_volume *vol, const void *buf, size_t len, uint64_t off)
-{
-	fb_cache_data_written(vol->cache);
-	return fb_device_write(vol->device, buf, len, off);
-}
-
-int fuseblk_device_zero(struct fuseblk_volume *vol, uint64_t off, uint64_t len)
-{
-	fb_cache_data_written(vol->cache);
-	return fb_device_zero(vol->device, off, len);
-}
-
-int fuseblk_corrupt(struct fuseblk_volume *vol, uint64_t ino, const char *format, ...)
-{
-	(void)vol;
-	(void)ino;
-	(void)format;
-	rig->damage++;
-	return -EUCLEAN;
-}
-
-void fb_block_begin(void)
-{
-}
-
-void fb_block_end(void)
-{
-}
-
-void fb_stuck_begin(void)
-{
-}
-
-int fb_stuck_end(void)
-{
-	return 0;
-}
-
-bool fb_interrupted(void)
-{
-	return false;
-}
-
-int fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock)
-{
-	return pthread_cond_wait(cond, lock);
+	return chance(&rig->seed, below);
 }
 
 /* ---- super.c, csum.c ---- */
@@ -158,7 +90,7 @@ static void set_used(uint64_t block, uint64_t count, uint8_t state)
 {
 	for (uint64_t i = block; i < block + count; i++) {
 		if (rig->used[i] != 1)
-			rig->damage++;
+			standin_damage++;
 		rig->used[i] = state;
 	}
 }
@@ -281,6 +213,7 @@ void rig_open(struct rig *r, uint32_t seed, bool csum)
 	memset(r, 0, sizeof(*r));
 	rig = r;
 	r->seed = seed;
+	standin_damage = 0;
 	assert_int_equal(fb_device_open_mem(NULL, (uint64_t)RIG_BS * RIG_BLOCKS, 512, &r->mem), 0);
 	memset((uint8_t *)fb_device_mem_bytes(r->mem) + RIG_DATA * RIG_BS, 0xEE,
 	       (RIG_BLOCKS - RIG_DATA) * RIG_BS);

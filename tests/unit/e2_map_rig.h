@@ -11,6 +11,7 @@
 #include "../../libfuseblk/device.h"
 #include "../../libfuseblk/node.h"
 #include "../../libfuseblk/volume.h"
+#include "volume_standins.h"
 
 #define RIG_BS		1024u
 #define RIG_BLOCKS	8192u
@@ -35,7 +36,6 @@ struct rig {
 	uint32_t seed;
 	unsigned longest;		/* greatest run the allocator gives, 0: any */
 	unsigned fail_in;		/* allocations until one fails, 0: none */
-	unsigned damage;		/* fuseblk_corrupt calls */
 	uint8_t inline_data[100];	/* system.data of the one inline file */
 	ssize_t inline_size;		/* -ENODATA: none */
 };

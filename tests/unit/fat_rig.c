@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * fat_rig.c: what table, allocator, chains and maps of FAT need of the rest of
- * the driver and of the library's volume, in small.
+ * the driver, in small.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,49 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fat_rig.h"
-#include "../../libfuseblk/interrupt.h"
-#include "../../libfuseblk/worker.h"
+#include "../lib/chance.h"
 
 struct rig *rig;
 
 uint32_t rig_random(uint32_t below)
 {
-	rig->seed = rig->seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(rig->seed >> 8) * below >> 24);
+	return chance(&rig->seed, below);
 }
 
-/* ---- the library's volume ---- */
-
-uint64_t fuseblk_ino(const struct fuseblk_node *node)
-{
-	return node->ino;
-}
-
-void *fuseblk_node_data(struct fuseblk_node *node)
-{
-	return node->data;
-}
-
-void *fuseblk_private(const struct fuseblk_volume *vol)
-{
-	return vol->priv;
-}
+/* ---- the library's volume, as FAT alone needs it ---- */
 
 int fuseblk_device_read(struct fuseblk_volume *vol, void *buf, size_t len, uint64_t off)
 {
 	return fb_device_read(vol->device, buf, len, off);
-}
-
-int fuseblk_device_write(struct fuseblk_volume *vol, const void *buf, size_t len, uint64_t off)
-{
-	fb_cache_data_written(vol->cache);
-	return fb_device_write(vol->device, buf, len, off);
-}
-
-int fuseblk_device_zero(struct fuseblk_volume *vol, uint64_t off, uint64_t len)
-{
-	fb_cache_data_written(vol->cache);
-	return fb_device_zero(vol->device, off, len);
 }
 
 int fuseblk_device_discard(struct fuseblk_volume *vol, uint64_t off, uint64_t len)
@@ -83,42 +54,6 @@ void fuseblk_log(struct fuseblk_volume *vol, enum fuseblk_level level, const cha
 	(void)vol;
 	(void)level;
 	(void)format;
-}
-
-int fuseblk_corrupt(struct fuseblk_volume *vol, uint64_t ino, const char *format, ...)
-{
-	(void)vol;
-	(void)ino;
-	(void)format;
-	rig->damage++;
-	return -EUCLEAN;
-}
-
-void fb_block_begin(void)
-{
-}
-
-void fb_block_end(void)
-{
-}
-
-void fb_stuck_begin(void)
-{
-}
-
-int fb_stuck_end(void)
-{
-	return 0;
-}
-
-bool fb_interrupted(void)
-{
-	return rig->interrupted;
-}
-
-int fb_cond_wait_interruptible(pthread_cond_t *cond, pthread_mutex_t *lock)
-{
-	return pthread_cond_wait(cond, lock);
 }
 
 /* ---- inos.c ---- */
@@ -313,6 +248,8 @@ void rig_open(struct rig *r, const struct rig_shape *shape, uint32_t seed)
 	memset(r, 0, sizeof(*r));
 	rig = r;
 	r->seed = seed;
+	standin_damage = 0;
+	standin_interrupted = false;
 	set_geometry(&r->fat.geo, shape);
 	r->fat.vol = &r->vol;
 	r->fat.options = &r->options;

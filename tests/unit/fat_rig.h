@@ -11,6 +11,7 @@
 #include "../../libfuseblk/device.h"
 #include "../../libfuseblk/node.h"
 #include "../../libfuseblk/volume.h"
+#include "volume_standins.h"
 
 #define RIG_FILES	4u
 #define RIG_RESERVED	4u	/* sectors; FSINFO is in the second */
@@ -30,9 +31,8 @@ struct rig {
 	struct fuseblk_node *node[RIG_FILES];
 	struct fat_spare spare[RIG_FILES];
 	uint32_t seed;
-	_Atomic unsigned damage;	/* fuseblk_corrupt calls */
 	_Atomic uint64_t discarded, freed;	/* bytes */
-	bool can_discard, interrupted;
+	bool can_discard;
 };
 
 extern struct rig *rig;			/* the one in use */

@@ -20,6 +20,7 @@
 #include "../../libfuseblk/node.h"
 #include "../../libfuseblk/volume.h"
 #include "../lib/image.h"
+#include "../lib/chance.h"
 
 #define MIB (1ull << 20)
 
@@ -56,12 +57,6 @@ static void teardown(struct rig *r)
 	image_free(r->image);
 	free(r->held);
 	pthread_mutex_destroy(&r->lock);
-}
-
-static uint32_t below(uint32_t *seed, uint32_t n)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(*seed >> 8) * n >> 24);
 }
 
 static void begin(struct rig *r)
@@ -148,8 +143,8 @@ static void test_fill(void **state)
 		setup(&r, kinds[k].options, kinds[k].size);
 		had = (uint64_t)atomic_load(&r.sb->free_blocks);
 		for (;;) {
-			count = 1 + below(&r.seed, 3000);
-			err = get(&r, below(&r.seed, 4) ? 0 : below(&r.seed, (uint32_t)r.sb->blocks_count), &count,
+			count = 1 + chance(&r.seed, 3000);
+			err = get(&r, chance(&r.seed, 4) ? 0 : chance(&r.seed, (uint32_t)r.sb->blocks_count), &count,
 				  &block);
 			if (err)
 				break;
@@ -464,7 +459,7 @@ static void *worker(void *arg)
 	seed = ++r->seed * 77;
 	pthread_mutex_unlock(&r->lock);
 	for (int i = 0; i < ROUNDS; i++) {
-		uint32_t at = below(&seed, 40);
+		uint32_t at = chance(&seed, 40);
 
 		if (mine[at].count) {
 			begin(r);
@@ -473,9 +468,9 @@ static void *worker(void *arg)
 			end(r);
 			mine[at].count = 0;
 		} else {
-			uint32_t count = 1 + below(&seed, 60);
+			uint32_t count = 1 + chance(&seed, 60);
 
-			if (!get(r, below(&seed, (uint32_t)r->sb->blocks_count), &count, &mine[at].block))
+			if (!get(r, chance(&seed, (uint32_t)r->sb->blocks_count), &count, &mine[at].block))
 				mine[at].count = count;
 		}
 		if (i % 50 == 49)

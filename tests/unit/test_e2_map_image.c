@@ -22,6 +22,7 @@
 #include "../../libfuseblk/device.h"
 #include "../../libfuseblk/node.h"
 #include "../../libfuseblk/volume.h"
+#include "../lib/chance.h"
 
 #define FILES	4u
 #define MOST	(3u << 20)	/* bytes of a file in use */
@@ -54,8 +55,7 @@ static char dir[] = "/dev/shm/e2map.XXXXXX";
 
 static uint32_t rnd(uint32_t below)
 {
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(seed >> 8) * below >> 24);
+	return chance(&seed, below);
 }
 
 static int run(const char *format, ...)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include "../../fs-fat/fat.h"
+#include "../lib/chance.h"
 
 #define FILES 400
 #define PLACES 700
@@ -71,8 +72,7 @@ static uint32_t seed;
 
 static uint32_t rnd(uint32_t below)
 {
-	seed = seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(seed >> 8) * below >> 24);
+	return chance(&seed, below);
 }
 
 static bool model_knows(uint64_t ino)

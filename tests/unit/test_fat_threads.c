@@ -12,16 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fat_rig.h"
+#include "../lib/chance.h"
 
 #define ROUNDS	400u
 
 static _Atomic bool stop;
-
-static uint32_t next_random(uint32_t *seed, uint32_t below)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return (uint32_t)((uint64_t)(*seed >> 8) * below >> 24);
-}
 
 static void write_some(struct fuseblk_node *node, uint64_t off, uint64_t len)
 {
@@ -52,15 +47,15 @@ static void *writer(void *arg)
 		pthread_rwlock_wrlock(&node->lock);
 		if (fb_change_begin(rig->vol.cache))
 			abort();
-		if (next_random(&seed, 4))
-			write_some(node, n->size / 512 * 512, 512 + next_random(&seed, 9000));
+		if (chance(&seed, 4))
+			write_some(node, n->size / 512 * 512, 512 + chance(&seed, 9000));
 		else
-			err = fat_truncate(&rig->vol, node, next_random(&seed, 3) ? n->size / 2 : 0);
+			err = fat_truncate(&rig->vol, node, chance(&seed, 3) ? n->size / 2 : 0);
 		if (err && err != -FUSEBLK_EAGAIN_COMMIT)
 			abort();
 		fb_change_end(rig->vol.cache);
 		pthread_rwlock_unlock(&node->lock);
-		if (next_random(&seed, 10) == 0 && fb_commit(rig->vol.cache))
+		if (chance(&seed, 10) == 0 && fb_commit(rig->vol.cache))
 			abort();
 	}
 	return NULL;
@@ -71,14 +66,14 @@ static void *reader(void *arg)
 	uint32_t seed = 99 + (uint32_t)(uintptr_t)arg;
 
 	while (!atomic_load(&stop)) {
-		struct fuseblk_node *node = rig->node[next_random(&seed, RIG_FILES)];
+		struct fuseblk_node *node = rig->node[chance(&seed, RIG_FILES)];
 		struct fuseblk_statfs st;
 		struct fuseblk_extent ext[4];
 		uint64_t size;
 
 		pthread_rwlock_rdlock(&node->lock);
 		size = fat_node(node)->size;
-		if (size && fat_map(&rig->vol, node, next_random(&seed, (uint32_t)size), size, FUSEBLK_MAP_READ, NULL,
+		if (size && fat_map(&rig->vol, node, chance(&seed, (uint32_t)size), size, FUSEBLK_MAP_READ, NULL,
 				    ext, 4) < 1)
 			abort();
 		pthread_rwlock_unlock(&node->lock);
@@ -104,7 +99,7 @@ static void check_counts(void)
 	assert_int_equal(fat_alloc_count(&rig->fat, &free_), 0);
 	assert_int_equal(free_, zeros);
 	assert_int_equal(free_ + used, rig->fat.geo.clusters);
-	assert_int_equal(rig->damage, 0);
+	assert_int_equal(standin_damage, 0);
 }
 
 static void test_threads(void **state)
