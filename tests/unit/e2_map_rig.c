@@ -242,11 +242,26 @@ struct e2_inode *rig_file(unsigned i, uint32_t mode, bool extents, bool is_new)
 	pthread_spin_init(&ei->map_lock, 0);
 	if (extents)
 		e2_map_init(ei);
-	assert_int_equal(fb_change_begin(rig->vol.cache), 0);
+	rig_begin();
 	ei->new_epoch = is_new ? fuseblk_epoch(&rig->vol) : 0;
 	assert_int_equal(e2_store_map(ei, E2_ADD), 0);
-	fb_change_end(rig->vol.cache);
+	rig_end();
 	return ei;
+}
+
+uint32_t rig_le32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+void rig_begin(void)
+{
+	assert_int_equal(fb_change_begin(rig->vol.cache), 0);
+}
+
+void rig_end(void)
+{
+	fb_change_end(rig->vol.cache);
 }
 
 void rig_commit(void)

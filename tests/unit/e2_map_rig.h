@@ -46,7 +46,10 @@ void rig_open(struct rig *r, uint32_t seed, bool csum);
 void rig_close(struct rig *r);
 uint32_t rig_random(uint32_t below);
 struct e2_inode *rig_file(unsigned i, uint32_t mode, bool extents, bool is_new);
+void rig_begin(void);		/* a change */
+void rig_end(void);
 void rig_commit(void);
 unsigned rig_used(void);		/* blocks not free */
+uint32_t rig_le32(const uint8_t *p);
 
 #endif
