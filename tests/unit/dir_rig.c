@@ -22,8 +22,8 @@ int rig_shell(struct image *image, const char *command, int most)
 
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, image_bytes(image), size, 0), size);
-	snprintf(line, sizeof(line), "export F=%s PATH=$PATH:/usr/sbin:/sbin MTOOLS_SKIP_CHECK=1 LC_ALL=C.UTF-8; { %s; } >$F.log 2>&1",
-		 path, command);
+	snprintf(line, sizeof(line), "export F=%s PATH=$PATH:/usr/sbin:/sbin MTOOLS_SKIP_CHECK=1 LC_ALL=C.UTF-8; "
+		 "{ %s; } >$F.log 2>&1", path, command);
 	status = system(line);
 	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 	assert_int_equal(pread(fd, image_bytes(image), size, 0), size);
