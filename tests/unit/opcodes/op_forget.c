@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* op_forget.c: FORGET through a whole session. */
-#include <unistd.h>
 #include "opcodes.h"
 
 static void test_balance(void **state)
@@ -29,17 +28,11 @@ static void test_unknown_after(void **state)
 static void test_frees_unlinked(void **state)
 {
 	struct op *op = *state;
-	struct fuse_kstatfs before, after;
+	struct fuse_kstatfs before;
 
 	assert_int_equal(fk_statfs(op->fk, &before), 0);
 	op_stale_node(op);
-	for (int i = 0; i < 200; i++) {
-		assert_int_equal(fk_statfs(op->fk, &after), 0);
-		if (after.ffree == before.ffree)
-			break;
-		usleep(10000);
-	}
-	assert_int_equal(after.ffree, before.ffree);
+	op_await_ffree(op, before.ffree);
 }
 
 static void test_too_many(void **state)

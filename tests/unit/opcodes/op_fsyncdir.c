@@ -14,14 +14,7 @@ static void test_commits(void **state)
 
 static void test_unlinked(void **state)
 {
-	struct op *op = *state;
-	struct fuse_entry_out e;
-
-	assert_int_equal(fk_mkdir(op->fk, op->dir, "gone", 0700, &e), 0);
-	assert_int_equal(fk_rmdir(op->fk, op->dir, "gone"), 0);
-	assert_int_equal(fk_fsyncdir(op->fk, e.nodeid), 0);
-	assert_int_equal(fk_unlink(op->fk, FUSE_ROOT_ID, "file"), 0);
-	assert_int_equal(fk_fsync(op->fk, op->file, false), 0);
+	op_sync_unlinked(*state);
 }
 
 static void test_sizes(void **state)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* op_tmpfile.c: TMPFILE through a whole session. */
-#include <unistd.h>
 #include "opcodes.h"
 
 static void test_make(void **state)
@@ -21,19 +20,13 @@ static void test_make(void **state)
 static void test_freed(void **state)
 {
 	struct op *op = *state;
-	struct fuse_kstatfs before, after;
+	struct fuse_kstatfs before;
 	struct fuse_entry_out e;
 
 	assert_int_equal(fk_statfs(op->fk, &before), 0);
 	assert_int_equal(fk_tmpfile(op->fk, op->dir, 0600, &e, NULL), 0);
 	fk_forget(op->fk, e.nodeid, 1);
-	for (int i = 0; i < 200; i++) {
-		assert_int_equal(fk_statfs(op->fk, &after), 0);
-		if (after.ffree == before.ffree)
-			break;
-		usleep(10000);
-	}
-	assert_int_equal(after.ffree, before.ffree);
+	op_await_ffree(op, before.ffree);
 	assert_int_equal(fk_getattr(op->fk, e.nodeid, NULL), -ESTALE);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* opcodes.c: set-up, tear-down and hostile messages for the tests of the opcodes. */
 #include <stdio.h>
+#include <unistd.h>
 #include "opcodes.h"
 
 const struct op_backend *op_backend;
@@ -86,6 +87,42 @@ uint64_t op_stale_node(struct op *op)
 	fk_forget(op->fk, e.nodeid, fk_lookups(op->fk, e.nodeid));
 	assert_true(fk_lookups_agree(op->fk));
 	return e.nodeid;
+}
+
+void op_await_ffree(struct op *op, uint64_t ffree)
+{
+	struct fuse_kstatfs now;
+
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(fk_statfs(op->fk, &now), 0);
+		if (now.ffree == ffree)
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(now.ffree, ffree);
+}
+
+void op_sync_unlinked(struct op *op)
+{
+	struct fuse_entry_out e;
+
+	assert_int_equal(fk_mkdir(op->fk, op->dir, "gone", 0700, &e), 0);
+	assert_int_equal(fk_rmdir(op->fk, op->dir, "gone"), 0);
+	assert_int_equal(fk_fsyncdir(op->fk, e.nodeid), 0);
+	assert_int_equal(fk_unlink(op->fk, FUSE_ROOT_ID, "file"), 0);
+	assert_int_equal(fk_fsync(op->fk, op->file, false), 0);
+}
+
+void op_check_copied(struct op *op)
+{
+	uint8_t bytes[OP_FILE_SIZE];
+
+	assert_int_equal(fk_read(op->fk, op->inner, 500, bytes, sizeof(bytes)), 3000);
+	for (size_t i = 0; i < 3000; i++)
+		assert_int_equal(bytes[i], op_byte(1000 + i));
+	assert_int_equal(fk_read(op->fk, op->inner, 0, bytes, 1), 1);
+	assert_int_equal(bytes[0], 0);
+	op_check_tree(op);
 }
 
 static void check_names(struct op *op, uint64_t dir, const char *const *names, size_t count)

@@ -54,6 +54,12 @@ uint8_t op_byte(uint64_t off);
 uint64_t op_need(struct op *op, uint64_t dir, const char *name);
 /* A node id that was good, and whose inode is gone. */
 uint64_t op_stale_node(struct op *op);
+/* Inodes are freed in the background: @ffree of them are free before long. */
+void op_await_ffree(struct op *op, uint64_t ffree);
+/* What has no name any more, file or directory, is synced all the same. */
+void op_sync_unlinked(struct op *op);
+/* /dir/inner has 3,000 bytes of /file from 1,000 on at 500, and nothing else has changed. */
+void op_check_copied(struct op *op);
 /* The session still answers, and the tree is what op_setup made. */
 void op_check_tree(struct op *op);
 /* Skip the test unless the driver is testfs. */
