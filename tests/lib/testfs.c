@@ -539,64 +539,13 @@ static int tfs_link(struct fuseblk_volume *vol, struct fuseblk_node *node,
 	return err;
 }
 
-static int tfs_unlink(struct fuseblk_volume *vol, struct fuseblk_node *dir,
-		      const char *name, size_t len, struct fuseblk_node *node)
-{
-	struct tfs *fs = fuseblk_private(vol);
-	struct tfs_entry *e;
-	int err = testfs_enter("unlink");
-
-	if (err)
-		return err;
-	pthread_mutex_lock(&fs->lock);
-	e = find(tfs_of(dir), name, len);
-	if (!e || e->ino != fuseblk_ino(node)) {
-		err = -ENOENT;
-	} else if (S_ISDIR(tfs_of(node)->attr.mode)) {
-		err = -EISDIR;
-	} else {
-		remove_entry(tfs_of(dir), e);
-		tfs_of(node)->attr.nlink--;
-		touch(tfs_of(dir));
-	}
-	pthread_mutex_unlock(&fs->lock);
-	return err;
-}
-
-static int tfs_rmdir(struct fuseblk_volume *vol, struct fuseblk_node *dir,
-		     const char *name, size_t len, struct fuseblk_node *node)
-{
-	struct tfs *fs = fuseblk_private(vol);
-	struct tfs_entry *e;
-	int err = testfs_enter("rmdir");
-
-	if (err)
-		return err;
-	pthread_mutex_lock(&fs->lock);
-	e = find(tfs_of(dir), name, len);
-	if (!e || e->ino != fuseblk_ino(node)) {
-		err = -ENOENT;
-	} else if (!S_ISDIR(tfs_of(node)->attr.mode)) {
-		err = -ENOTDIR;
-	} else if (tfs_of(node)->entries) {
-		err = -ENOTEMPTY;
-	} else {
-		remove_entry(tfs_of(dir), e);
-		tfs_of(node)->attr.nlink = 0;
-		tfs_of(dir)->attr.nlink--;
-		touch(tfs_of(dir));
-	}
-	pthread_mutex_unlock(&fs->lock);
-	return err;
-}
-
-/* What a rename does to the inode that loses its name. */
-static int drop_target(struct tfs_inode *dir, struct tfs_entry *e,
-		       struct tfs_inode *target, bool dir_moves)
+/* @e goes, if @target, which has its name there, is what @wants_dir says. */
+static int drop_entry(struct tfs_inode *dir, struct tfs_entry *e,
+		      struct tfs_inode *target, bool wants_dir)
 {
 	bool is_dir = S_ISDIR(target->attr.mode);
 
-	if (is_dir != dir_moves)
+	if (is_dir != wants_dir)
 		return is_dir ? -EISDIR : -ENOTDIR;
 	if (is_dir && target->entries)
 		return -ENOTEMPTY;
@@ -604,6 +553,38 @@ static int drop_target(struct tfs_inode *dir, struct tfs_entry *e,
 	target->attr.nlink = is_dir ? 0 : target->attr.nlink - 1;
 	dir->attr.nlink -= is_dir;
 	return 0;
+}
+
+static int remove_name(struct tfs *fs, struct tfs_inode *dir, const char *name, size_t len,
+		       struct fuseblk_node *node, bool wants_dir)
+{
+	struct tfs_entry *e;
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&fs->lock);
+	e = find(dir, name, len);
+	if (e && e->ino == fuseblk_ino(node))
+		err = drop_entry(dir, e, tfs_of(node), wants_dir);
+	if (!err)
+		touch(dir);
+	pthread_mutex_unlock(&fs->lock);
+	return err;
+}
+
+static int tfs_unlink(struct fuseblk_volume *vol, struct fuseblk_node *dir,
+		      const char *name, size_t len, struct fuseblk_node *node)
+{
+	int err = testfs_enter("unlink");
+
+	return err ? err : remove_name(fuseblk_private(vol), tfs_of(dir), name, len, node, false);
+}
+
+static int tfs_rmdir(struct fuseblk_volume *vol, struct fuseblk_node *dir,
+		     const char *name, size_t len, struct fuseblk_node *node)
+{
+	int err = testfs_enter("rmdir");
+
+	return err ? err : remove_name(fuseblk_private(vol), tfs_of(dir), name, len, node, true);
 }
 
 static void move_parent(struct tfs_inode *from, struct tfs_inode *to, struct tfs_inode *inode)
@@ -658,7 +639,7 @@ static int tfs_rename(struct fuseblk_volume *vol, struct fuseblk_node *dir,
 		err = 0;
 		goto unlock;
 	}
-	err = old ? drop_target(to, old, tfs_of(target), S_ISDIR(tfs_of(node)->attr.mode)) : 0;
+	err = old ? drop_entry(to, old, tfs_of(target), S_ISDIR(tfs_of(node)->attr.mode)) : 0;
 	if (err)
 		goto unlock;
 	err = add_entry(to, newname, newlen, e->ino);
