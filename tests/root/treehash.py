@@ -23,19 +23,24 @@ def failed(e):
     return f"<{errno.errorcode.get(e.errno, e.errno)}>"
 
 
+def extents(f, size):
+    """Where the data of an open file begin and end: holes are skipped, so that files of terabytes can be read."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(f.fileno(), end, os.SEEK_DATA)
+        except OSError as e:
+            if e.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(f.fileno(), start, os.SEEK_HOLE)
+        yield start, end
+
+
 def data_hash(path, size):
     h = hashlib.sha1()
     with open(path, "rb", buffering=0) as f:
-        pos = 0
-        while pos < size:      # holes are skipped, so that files of terabytes can be read
-            try:
-                start = os.lseek(f.fileno(), pos, os.SEEK_DATA)
-            except OSError as e:
-                if e.errno != errno.ENXIO:
-                    raise
-                break
-            end = os.lseek(f.fileno(), start, os.SEEK_HOLE)
-            pos = start
+        for pos, end in extents(f, size):
             while pos < end:
                 part = os.pread(f.fileno(), min(CHUNK, end - pos), pos)
                 if not part:
@@ -50,18 +55,8 @@ def data_hash(path, size):
 
 
 def holes(path, size):
-    out, pos = [], 0
     with open(path, "rb", buffering=0) as f:
-        while pos < size:
-            try:
-                start = os.lseek(f.fileno(), pos, os.SEEK_DATA)
-            except OSError as e:
-                if e.errno != errno.ENXIO:
-                    raise
-                break
-            pos = os.lseek(f.fileno(), start, os.SEEK_HOLE)
-            out.append(f"{start}-{pos}")
-    return ",".join(out) or "none"
+        return ",".join(f"{start}-{end}" for start, end in extents(f, size)) or "none"
 
 
 def xattrs(path):
