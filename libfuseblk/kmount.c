@@ -18,12 +18,6 @@
 #include "mount_internal.h"
 
 #define CMD_CREATE_EXCL 8	/* since Linux 6.6; not in every C library's enum */
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256
-#endif
-#ifndef MS_LAZYTIME
-#define MS_LAZYTIME (1 << 25)
-#endif
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif

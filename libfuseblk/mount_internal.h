@@ -15,10 +15,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/types.h>
 
 #include "mount.h"
 #include "start.h"
+
+/* Flags of mount(2) that are not in every C library's header. */
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+#ifndef MS_LAZYTIME
+#define MS_LAZYTIME (1 << 25)
+#endif
 
 /* What went wrong: one line, and the exit status that goes with it. */
 struct fb_report {

@@ -17,13 +17,6 @@
 
 #include "mount_internal.h"
 
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256
-#endif
-#ifndef MS_LAZYTIME
-#define MS_LAZYTIME (1 << 25)
-#endif
-
 #define ATIME_FLAGS (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)
 #define USER_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 

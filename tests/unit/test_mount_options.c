@@ -16,13 +16,6 @@
 
 #include "mount_internal.h"
 
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256
-#endif
-#ifndef MS_LAZYTIME
-#define MS_LAZYTIME (1 << 25)
-#endif
-
 struct row {
 	const char *text;
 	const char *entry;		/* the table entry that this is the test of */
