@@ -36,8 +36,15 @@ static bool matches(const struct namespace *ns, const char *name)
 	return ns->flags & EXACT ? !strcmp(name, ns->prefix) : !strncmp(name, ns->prefix, len);
 }
 
-/* Index and suffix of a full name.  Returns 0, -EOPNOTSUPP (no such namespace here), -EINVAL, -ERANGE. */
-static int split(const struct e2_super *sb, const char *name, uint8_t *index, const char **suffix, size_t *len)
+/* A name as it is on disk. */
+struct key {
+	uint8_t index;
+	const char *suffix;
+	size_t len;
+};
+
+/* The key of a full name.  Returns 0, -EOPNOTSUPP (no such namespace here), -EINVAL, -ERANGE. */
+static int split(const struct e2_super *sb, const char *name, struct key *key)
 {
 	for (size_t i = 0; i < NAMESPACES; i++) {
 		const struct namespace *ns = &namespaces[i];
@@ -46,12 +53,12 @@ static int split(const struct e2_super *sb, const char *name, uint8_t *index, co
 			continue;
 		if (!is_enabled(sb, ns))
 			return -EOPNOTSUPP;
-		*suffix = name + strlen(ns->prefix);
-		*len = strlen(*suffix);
-		*index = ns->index;
-		if (!*len && !(ns->flags & EXACT))
+		key->suffix = name + strlen(ns->prefix);
+		key->len = strlen(key->suffix);
+		key->index = ns->index;
+		if (!key->len && !(ns->flags & EXACT))
 			return -EINVAL;
-		return *len > E2_XATTR_NAME_MAX ? -ERANGE : 0;
+		return key->len > E2_XATTR_NAME_MAX ? -ERANGE : 0;
 	}
 	return -EOPNOTSUPP;
 }
@@ -116,17 +123,14 @@ ssize_t e2_xattr_get(struct e2_inode *ei, uint8_t index, const char *name, size_
 ssize_t e2_getxattr(struct fuseblk_volume *vol, struct fuseblk_node *node, const char *name, void *value, size_t size)
 {
 	struct e2_inode *ei = e2_i(node);
-	const char *suffix;
-	uint8_t index;
-	size_t len;
-	int err;
+	struct key key;
+	int err = split(e2_sb(vol), name, &key);
 
-	err = split(e2_sb(vol), name, &index, &suffix, &len);
 	if (err)
 		return err;
-	if (is_acl(index))
-		return e2_acl_get(ei, index, value, size);
-	return e2_xattr_get(ei, index, suffix, len, value, size);
+	if (is_acl(key.index))
+		return e2_acl_get(ei, key.index, value, size);
+	return e2_xattr_get(ei, key.index, key.suffix, key.len, value, size);
 }
 
 /* Names gathered so far; only counted where @size is 0. */
@@ -184,45 +188,39 @@ ssize_t e2_listxattr(struct fuseblk_volume *vol, struct fuseblk_node *node, char
 	return err ? err : (ssize_t)l.used;
 }
 
+static int store_change(struct e2_inode *ei)
+{
+	e2_touch(ei, false);
+	return e2_store_meta(ei);
+}
+
 int e2_setxattr(struct fuseblk_volume *vol, struct fuseblk_node *node, const char *name,
 		const void *value, size_t size, uint32_t flags)
 {
 	struct e2_inode *ei = e2_i(node);
-	const char *suffix;
-	uint8_t index;
-	size_t len;
-	int err;
+	struct key key;
+	int err = split(e2_sb(vol), name, &key);
 
-	err = split(e2_sb(vol), name, &index, &suffix, &len);
 	if (err)
 		return err;
-	if (is_acl(index))
-		err = e2_acl_set(ei, index, value, size, flags);
+	if (is_acl(key.index))
+		err = e2_acl_set(ei, key.index, value, size, flags);
 	else
-		err = e2_xattr_set(ei, index, suffix, len, size ? value : "", size, flags);
-	if (err)
-		return err;
-	e2_touch(ei, false);
-	return e2_store_meta(ei);
+		err = e2_xattr_set(ei, key.index, key.suffix, key.len, size ? value : "", size, flags);
+	return err ? err : store_change(ei);
 }
 
 int e2_removexattr(struct fuseblk_volume *vol, struct fuseblk_node *node, const char *name)
 {
 	struct e2_inode *ei = e2_i(node);
-	const char *suffix;
-	uint8_t index;
-	size_t len;
-	int err;
+	struct key key;
+	int err = split(e2_sb(vol), name, &key);
 
-	err = split(e2_sb(vol), name, &index, &suffix, &len);
 	if (!err)
-		err = e2_xattr_set(ei, index, suffix, len, NULL, 0, 0);
-	if (err == -ENODATA && is_acl(index))
+		err = e2_xattr_set(ei, key.index, key.suffix, key.len, NULL, 0, 0);
+	if (err == -ENODATA && is_acl(key.index))
 		return 0;	/* as for every file without one */
-	if (err)
-		return err;
-	e2_touch(ei, false);
-	return e2_store_meta(ei);
+	return err ? err : store_change(ei);
 }
 
 static int drop_values(struct e2_inode *ei, const struct e2_xattr_area *area)
