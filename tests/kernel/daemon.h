@@ -27,7 +27,7 @@
 #define KD_BUFFER ((1u << 20) + 65536u)	/* of our reads */
 #define KD_WAIT_MS 4000			/* for a request or the end of a call */
 #define KD_FOREVER 3600u		/* seconds, of a timeout that never comes */
-#define KD_NODES 64
+#define KD_NODES 1024
 
 struct kd_node {
 	uint64_t id, generation;

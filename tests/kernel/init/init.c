@@ -93,8 +93,6 @@ int main(void)
 
 	if (module)
 		kernel_load(module);
-	if (env_is_set("KERNEL_FAIL_NTH"))
-		kernel_fail_allocations();
 	program_run(timeout ? (unsigned int)atoi(timeout) : 60);
 	mounts_clean_up();
 	kernel_check_connections();

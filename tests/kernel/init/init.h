@@ -50,7 +50,6 @@ void mounts_set_up(void);
 void mounts_clean_up(void);
 
 /* kernel.c */
-void kernel_fail_allocations(void);
 void kernel_load(const char *name);
 /* Connections, then the module: both must go. */
 void kernel_check_connections(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What process 1 asks of the kernel: loading and unloading the module, fusectl's
- * connections, kmemleak, fault injection, and where tasks are stuck.
+ * connections, kmemleak, and where tasks are stuck.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -17,30 +17,9 @@
 
 #define CONNECTIONS "/sys/fs/fuse/connections"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
-#define FAULTS "/sys/kernel/debug/"
 #define PATIENCE_MS 5000
 #define LEAK_AGE_MS 5500	/* kmemleak does not tell of objects younger than five seconds */
 #define LEAK_LINES 200
-
-static const struct {
-	const char *file, *value;
-} FAULT_SETTINGS[] = {
-	{ FAULTS "failslab/ignore-gfp-wait", "N" },
-	{ FAULTS "failslab/verbose", "1" },
-	{ FAULTS "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ FAULTS "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ FAULTS "fail_page_alloc/min-order", "0" },
-	{ FAULTS "fail_page_alloc/verbose", "1" },
-	{ FAULTS "fail_usercopy/verbose", "1" },
-};
-
-void kernel_fail_allocations(void)
-{
-	if (access("/proc/self/fail-nth", F_OK) != 0)
-		report_line("complaint", "the kernel has no /proc/self/fail-nth");
-	for (size_t i = 0; i < sizeof(FAULT_SETTINGS) / sizeof(FAULT_SETTINGS[0]); i++)
-		put_text(FAULT_SETTINGS[i].file, FAULT_SETTINGS[i].value);
-}
 
 void kernel_load(const char *name)
 {
