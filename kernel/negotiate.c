@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * negotiate.c: see negotiate.h.  The sizes of INIT's answer by minor version
- * and the meaning of its fields: <linux/fuse.h>, ../shared/reference/protocol.md.
+ * negotiate.c: see negotiate.h.  The answers of old daemons are shorter, and their
+ * missing fields zero.  Meaning of the fields: <linux/fuse.h>, ../shared/reference/protocol.md.
  */
 #include "negotiate.h"
 
 #ifdef __KERNEL__
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/stddef.h>
 #endif
 
-#define OUT_SIZE_BEFORE_23 24		/* FUSE_COMPAT_22_INIT_OUT_SIZE */
+#define OUT_SIZE_MIN 8			/* FUSE_COMPAT_INIT_OUT_SIZE: the version */
 #define WRITE_MIN 4096u
 #define TIME_GRAN_MAX 1000000000u
 
@@ -38,11 +37,11 @@ void fblk_init_offer(const struct fblk_limits *limits, struct fuse_init_in *in)
 	};
 }
 
-static u64 taken_flags(const struct fuse_init_out *out, size_t len)
+static u64 taken_flags(const struct fuse_init_out *out)
 {
 	u64 flags = out->flags;
 
-	if ((flags & FUSE_INIT_EXT) && len >= offsetof(struct fuse_init_out, flags2) + sizeof(out->flags2))
+	if (flags & FUSE_INIT_EXT)
 		flags |= (u64)out->flags2 << 32;
 	return flags & offered;
 }
@@ -69,12 +68,10 @@ int fblk_init_accept(const struct fblk_limits *limits, const struct fuse_init_ou
 {
 	struct fblk_proto p = { .max_pages = FBLK_PAGES_DEFAULT, .time_gran = 1 };
 
-	if (len < OUT_SIZE_BEFORE_23 || out->major != FUSE_KERNEL_VERSION || out->minor < FBLK_MINOR_MIN)
-		return -EPROTO;
-	if (out->minor >= 23 && len < sizeof(*out))
+	if (len < OUT_SIZE_MIN || out->major != FUSE_KERNEL_VERSION || out->minor < FBLK_MINOR_MIN)
 		return -EPROTO;
 	p.minor = out->minor < FBLK_MINOR ? out->minor : FBLK_MINOR;
-	p.flags = taken_flags(out, len);
+	p.flags = taken_flags(out);
 	p.max_readahead = out->max_readahead < limits->max_readahead ? out->max_readahead : limits->max_readahead;
 	p.max_background = limited(out->max_background, limits->max_background);
 	p.congestion_threshold = limited(out->congestion_threshold, limits->congestion_threshold);

@@ -41,8 +41,9 @@ struct fblk_proto {
 u64 fblk_offered_flags(void);
 void fblk_init_offer(const struct fblk_limits *limits, struct fuse_init_in *in);
 /*
- * @out: the @len bytes of the daemon's answer.  Returns 0 with *@proto, or
- * -EPROTO where the answer is too short, another major version or an older
+ * @out: the @len bytes of the daemon's answer, zero where it ended early: what
+ * an old daemon does not say it does not want.  Returns 0 with *@proto, or
+ * -EPROTO where there is not even a version, another major version or an older
  * minor version than we speak.
  */
 int fblk_init_accept(const struct fblk_limits *limits, const struct fuse_init_out *out, size_t len,
