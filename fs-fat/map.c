@@ -32,17 +32,22 @@ static uint32_t clusters_to(const struct fat_geometry *geo, uint64_t bytes)
 	return (uint32_t)((bytes + geo->cluster_size - 1) >> geo->cluster_shift);
 }
 
+/* What continues the last extent on the device makes it longer: a run may be known in parts, and the device moves the whole at once. */
 static void put_extent(struct map *m, const struct fat_run *run, uint32_t flags)
 {
+	struct fuseblk_extent *last = m->count ? &m->ext[m->count - 1] : NULL;
 	uint64_t skip = m->at - ((uint64_t)run->index << m->geo->cluster_shift);
 	uint64_t len = ((uint64_t)run->count << m->geo->cluster_shift) - skip;
+	uint64_t device = fat_cluster_off(m->geo, run->start) + skip;
 
 	if (len > m->end - m->at)
 		len = m->end - m->at;
-	m->ext[m->count++] = (struct fuseblk_extent){
-		.offset = m->at, .length = len, .device = fat_cluster_off(m->geo, run->start) + skip,
-		.type = FUSEBLK_EXTENT_MAPPED, .flags = flags,
-	};
+	if (last && last->device + last->length == device && last->flags == flags)
+		last->length += len;
+	else
+		m->ext[m->count++] = (struct fuseblk_extent){
+			.offset = m->at, .length = len, .device = device, .type = FUSEBLK_EXTENT_MAPPED, .flags = flags,
+		};
 	m->at += len;
 }
 

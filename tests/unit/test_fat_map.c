@@ -485,6 +485,33 @@ static void test_too_short(void **state)
 	rig_close(&r);
 }
 
+/* However much of the chain was known before, what lies together is one extent: one read of the device. */
+static void test_one_extent(void **state)
+{
+	static const struct rig_shape shape = { 32, 512, 1, 2000, 1 };
+	struct fuseblk_extent ext[3];
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, &shape, 1);
+	for (uint32_t c = 5; c < 1205; c++)
+		rig_put_all(c, c == 704 ? 1005 : c == 1004 ? 1205 : c + 1);
+	for (uint32_t c = 1205; c < 1505; c++)
+		rig_put_all(c, c == 1504 ? rig_eoc() : c + 1);
+	fat_entry_put_start(&r.fat.geo, rig_entry(rig_bytes(), 0), 5);
+	rig_entry(rig_bytes(), 0)->size = fat_le32(1200 * 512);
+	rig_reopen();
+	for (uint32_t at = 0; at < 1200; at += 100) {
+		assert_int_equal(fat_map(&r.vol, r.node[0], at * 512, 100 * 512, FUSEBLK_MAP_READ, NULL, ext, 3), 1);
+		assert_int_equal(ext[0].offset, at * 512);
+		assert_int_equal(ext[0].length, 100 * 512);
+	}
+	assert_int_equal(fat_map(&r.vol, r.node[0], 650 * 512, 100 * 512, FUSEBLK_MAP_READ, NULL, ext, 3), 2);
+	assert_int_equal(ext[0].length, 50 * 512);
+	assert_int_equal(ext[1].device - ext[0].device, 350 * 512);
+	rig_close(&r);
+}
+
 static void test_limits(void **state)
 {
 	static const struct rig_shape shape = { 32, 512, 8, 300, 1 };
@@ -541,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_read_faults),
 		cmocka_unit_test(test_too_short),
+		cmocka_unit_test(test_one_extent),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_archive),
 	};
