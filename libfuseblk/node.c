@@ -149,19 +149,30 @@ static bool is_pinned(const struct fuseblk_node *node)
 	return epoch && epoch > fb_cache_durable_epoch(node->vol->cache);
 }
 
-/* Under the lock: an old node that may be unloaded, taken out of the table; or NULL. */
+/*
+ * Under the lock: an old node that may be unloaded, taken out of the table; or
+ * NULL.  Where all that were looked at wait for their epoch, the next look is
+ * due when it is durable, or another node has been added.
+ */
 static struct fuseblk_node *take_victim(struct fb_node_table *t)
 {
-	for (unsigned i = 0; i < SCAN && t->lru_count > LRU_MOST; i++) {
+	uint64_t durable = t->vol->cache ? fb_cache_durable_epoch(t->vol->cache) : 0;
+
+	if (t->lru_count <= LRU_MOST || (t->vain_epoch == durable && t->lru_count <= t->vain_count))
+		return NULL;
+	for (unsigned i = 0; i < SCAN; i++) {
 		struct fuseblk_node *node = t->oldest;
 
 		lru_remove(t, node);
 		if (!is_pinned(node)) {
 			fb_node_unhash(t, node);
+			t->vain_count = 0;
 			return node;
 		}
 		lru_append(t, node);
 	}
+	t->vain_epoch = durable;
+	t->vain_count = t->lru_count;
 	if (t->lru_count > LRU_MOST + PINNED_MOST)
 		atomic_store(&t->commit_due, true);
 	return NULL;

@@ -20,6 +20,8 @@ struct fb_node_table {
 	struct fuseblk_node *active[FB_ACTIVE_BUCKETS];
 	struct fuseblk_node *oldest, *newest;	/* list of nodes without references */
 	unsigned lru_count, active_count;
+	uint64_t vain_epoch;		/* the durable one when no node was found to unload, */
+	unsigned vain_count;		/* and lru_count then */
 	uint64_t *reap;			/* inodes that lost their last reference outside a safe place */
 	unsigned reap_count, reap_room;
 	_Atomic bool reap_due;

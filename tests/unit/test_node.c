@@ -235,6 +235,52 @@ static void test_active_bounded(void **state)
 	fb_node_put(node);
 }
 
+static void mark_dirty(struct fuseblk_volume *vol)
+{
+	struct fuseblk_buf *buf;
+
+	assert_int_equal(fb_volume_change_begin(vol), 0);
+	assert_int_equal(fuseblk_buf_get(vol, 1, &buf), 0);
+	fuseblk_buf_write(buf, FUSEBLK_FRESH, 0, "x", 1);
+	fuseblk_buf_put(buf);
+	fb_volume_change_end(vol);
+}
+
+static void touch(struct fuseblk_volume *vol, uint64_t ino, bool change)
+{
+	struct fuseblk_node *node;
+
+	assert_int_equal(fb_node_get(vol, ino, &node), 0);
+	if (change)
+		fuseblk_node_changed(node);
+	fb_node_put(node);
+}
+
+/* What a commit has not made durable stays, others come and go meanwhile; after it there are soon as few nodes as ever. */
+static void test_changed_stay(void **state)
+{
+	struct fuseblk_volume *vol = *state;
+	struct fb_node_stats stats;
+
+	for (uint64_t i = 100; i < 6100; i++)
+		touch(vol, i, true);
+	fb_node_get_stats(vol, &stats);
+	assert_int_equal(stats.active, 6000);
+	for (uint64_t i = 10000; i < 20000; i++)
+		touch(vol, i, false);
+	fb_node_get_stats(vol, &stats);
+	assert_in_range(stats.active, 6000, 11000);
+	for (uint64_t i = 100; i < 6100; i++)
+		touch(vol, i, false);
+	assert_int_equal(loads - unloads, stats.active);
+	mark_dirty(vol);
+	assert_int_equal(fb_commit(vol->cache), 0);
+	for (unsigned i = 0; i < 9000; i++)
+		touch(vol, 10000, false);
+	fb_node_get_stats(vol, &stats);
+	assert_in_range(stats.active, 4096, 4200);
+}
+
 static void unlink_number(struct fuseblk_volume *vol, uint64_t ino)
 {
 	assert_int_equal(fb_node_lookup_inc(vol, ino), 0);
@@ -418,7 +464,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records_model), cmocka_unit_test(test_records_memory),
 		NODE_TEST(test_swap), NODE_TEST(test_counts), NODE_TEST(test_load_fails),
-		NODE_TEST(test_active_bounded), NODE_TEST(test_free_at_forget),
+		NODE_TEST(test_active_bounded), NODE_TEST(test_changed_stay), NODE_TEST(test_free_at_forget),
 		NODE_TEST(test_free_after_last_use), NODE_TEST(test_linked_again),
 		NODE_TEST(test_free_needs_commit), NODE_TEST(test_free_fails_until_the_end),
 		NODE_TEST(test_threads), NODE_TEST(test_lock_many),
