@@ -27,7 +27,8 @@
  *
  * - Every case is a process of its own, in its own mount namespace, with a time
  *   limit; nothing needs to be freed or unmounted, and the first check that
- *   fails ends it.  Checks belong to the case's own thread, not to callers.
+ *   fails ends it.  Checks belong to the case's own thread, not to callers; system
+ *   calls on the mount (close(2), too) belong to callers, or nobody serves them.
  * - Answered without being asked for (kd_manual() takes one out, kd_auto()
  *   adds one, .strict = true starts with none): GETATTR of the root, RELEASE,
  *   RELEASEDIR, FLUSH, SYNCFS, DESTROY, GETXATTR of security.capability

@@ -388,7 +388,7 @@ static void bad_file_stays_bad(void)
 	kd_finish(c, -EIO);
 	kd_finish(kd_call_fstat(kd, fd, NULL), -EIO);
 	kd_finish(kd_call_pread(kd, fd, &byte, 1, 0), -EIO);
-	close(fd);
+	kd_finish(kd_call_close(kd, fd), -EIO);
 	kd_shrink(kd);
 	kd_finish(kd_call_stat(kd, "f", NULL), 0);
 	kd_check_balance(kd);

@@ -547,7 +547,7 @@ static void new_generation_is_a_new_file(void)
 	kd_finish(kd_call_stat(kd, "f", &st), 0);
 	CHECK_EQ(st.st_size, 20);
 	kd_finish(kd_call_fstat(kd, fd, &st), -EIO);
-	close(fd);
+	kd_finish(kd_call_close(kd, fd), -EIO);
 	kd_check_balance(kd);
 }
 
@@ -564,7 +564,7 @@ static void same_node_other_type(void)
 	kd_finish(kd_call_stat(kd, "f", &st), 0);
 	CHECK_EQ(st.st_mode, S_IFDIR | 0755);
 	kd_finish(kd_call_fstat(kd, fd, &st), -EIO);
-	close(fd);
+	kd_finish(kd_call_close(kd, fd), -EIO);
 	kd_check_balance(kd);
 }
 
