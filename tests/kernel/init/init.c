@@ -85,12 +85,12 @@ static void close_standard_files(void)
 int main(void)
 {
 	const char *module = getenv("INIT_MODULE"), *timeout = getenv("INIT_TIMEOUT");
+	const char *slabs = getenv("INIT_SLABS"), *nonce;
 
 	mounts_set_up();
 	close_standard_files();
-
-	const char *nonce = open_report();
-
+	kernel_load_others();
+	nonce = open_report();
 	if (module)
 		kernel_load(module);
 	program_run(timeout ? (unsigned int)atoi(timeout) : 60);
@@ -101,12 +101,15 @@ int main(void)
 	if (env_is_set("INIT_GCOV"))
 		report_tree("/sys/kernel/debug/gcov");
 	if (module) {
+		if (slabs)
+			kernel_check_slabs(slabs);
 		kernel_unload(module);
 		if (env_is_set("INIT_LEAKS"))
 			kernel_scan_leaks("after the module was unloaded");
 	}
 	report_tree("/out");
 	report_line("end", "%s", nonce ? nonce : "");
+	report_close();
 	sync();
 	for (;;)
 		reboot(RB_POWER_OFF);

@@ -10,11 +10,13 @@
  *	INIT_HOSTFS=DIR		user-mode Linux: mount this directory of the host on /host first
  *	INIT_NONCE=WORD		ends the report
  *	INIT_MODULE=NAME	/task/module.ko is loaded, and is called so
+ *	INIT_SLABS=PREFIX	its slab caches, which must be empty before it is unloaded
  *	INIT_TIMEOUT=SECONDS	for the program
  *	INIT_LEAKS=1		scan with kmemleak, where the kernel has it
  *	INIT_GCOV=1		report /sys/kernel/debug/gcov, too
  *
- * and /task/argv, the program and its arguments, each ended by NUL.
+ * and /task/argv, the program and its arguments, each ended by NUL.  The modules
+ * in /task/modules are loaded first, in the order of their names.
  *
  * The report is a stream of records, in the order in which things happened:
  *
@@ -33,6 +35,8 @@
 
 /* report.c; none of these return errors: a report without its end is one */
 void report_open(const char *path);
+/* Waits until a serial port has sent all. */
+void report_close(void);
 void report_bytes(const char *kind, const char *name, const void *data, size_t length);
 void report_line(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The file at @path as one record "file", called @name. */
@@ -50,10 +54,14 @@ void mounts_set_up(void);
 void mounts_clean_up(void);
 
 /* kernel.c */
+/* Those of /task/modules. */
+void kernel_load_others(void);
 void kernel_load(const char *name);
 /* Connections, then the module: both must go. */
 void kernel_check_connections(void);
 void kernel_unload(const char *name);
+/* Complains about each cache of that prefix that keeps objects. */
+void kernel_check_slabs(const char *prefix);
 /* Complains about each leak that kmemleak has not told before. */
 void kernel_scan_leaks(const char *when);
 /* Where every task is waiting, as notes. */

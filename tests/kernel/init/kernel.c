@@ -16,19 +16,39 @@
 #include "init.h"
 
 #define CONNECTIONS "/sys/fs/fuse/connections"
+#define OTHERS "/task/modules"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define PATIENCE_MS 5000
 #define LEAK_AGE_MS 5500	/* kmemleak does not tell of objects younger than five seconds */
 #define LEAK_LINES 200
 
-void kernel_load(const char *name)
+static void load(const char *path, const char *name)
 {
-	int fd = open("/task/module.ko", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) != 0)
 		report_line("complaint", "%s does not load: %s", name, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+void kernel_load_others(void)
+{
+	struct dirent **found;
+	int count = scandir(OTHERS, &found, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		char path[512];
+
+		snprintf(path, sizeof(path), OTHERS "/%s", found[i]->d_name);
+		if (found[i]->d_name[0] != '.')
+			load(path, found[i]->d_name);
+	}
+}
+
+void kernel_load(const char *name)
+{
+	load("/task/module.ko", name);
 	mount("fusectl", CONNECTIONS, "fusectl", 0, NULL);
 }
 
@@ -82,6 +102,33 @@ void kernel_unload(const char *name)
 		sleep_ms(20);
 	}
 	complain_of_unload(name, errno);
+}
+
+/* What the caches of @prefix keep; for each one a complaint, if wanted. */
+static unsigned long count_objects(const char *prefix, bool complain)
+{
+	char line[512], name[64];
+	unsigned long active, sum = 0;
+	FILE *f = fopen("/proc/slabinfo", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, prefix, strlen(prefix)) != 0 || sscanf(line, "%63s %lu", name, &active) != 2)
+			continue;
+		sum += active;
+		if (complain && active)
+			report_line("complaint", "the slab cache %s keeps %lu objects", name, active);
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Inodes are freed by RCU, a while after they went. */
+void kernel_check_slabs(const char *prefix)
+{
+	for (int ms = 0; ms < PATIENCE_MS && count_objects(prefix, false); ms += 20)
+		sleep_ms(20);
+	count_objects(prefix, true);
 }
 
 void kernel_scan_leaks(const char *when)

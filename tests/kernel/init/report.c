@@ -28,6 +28,15 @@ void report_open(const char *path)
 	}
 }
 
+void report_close(void)
+{
+	if (report_fd >= 0) {
+		tcdrain(report_fd);
+		close(report_fd);
+	}
+	report_fd = -1;
+}
+
 static void put(const char *data, size_t length)
 {
 	while (report_fd >= 0 && length > 0) {
