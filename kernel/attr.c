@@ -162,6 +162,7 @@ int fblk_getattr(struct fblk_idmap *idmap, const struct path *path, struct kstat
 		return err;
 	generic_fillattr(idmap, inode, stat);
 	stat->ino = fblk_i(inode)->orig_ino;
+	stat->mode = fblk_i(inode)->orig_mode;
 	stat->blksize = 1 << fblk_i(inode)->blkbits;
 	return 0;
 }

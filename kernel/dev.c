@@ -93,8 +93,7 @@ static ssize_t read_forgets(struct fblk_conn *conn, const struct fblk_work *work
 
 static ssize_t hand_out_forgets(struct fblk_conn *conn, struct fblk_work *work, struct iov_iter *to)
 {
-	ssize_t ret = work->nr_forgets == 1 && !work->forgets->next && conn->proto.minor < 16
-		? read_forget(conn, work->forgets, to) : read_forgets(conn, work, to);
+	ssize_t ret = work->nr_forgets == 1 ? read_forget(conn, work->forgets, to) : read_forgets(conn, work, to);
 
 	while (work->forgets) {
 		struct fblk_forget *f = work->forgets;

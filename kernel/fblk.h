@@ -244,6 +244,7 @@ struct fblk_inode {
 	struct inode inode;
 	u64 nodeid;
 	u64 orig_ino;			/* as the daemon says, where i_ino is too short for it */
+	umode_t orig_mode;		/* as the daemon says, where the kernel does not go by all of it */
 	struct fblk_forget *forget;	/* made with the inode, so that evicting cannot fail */
 	spinlock_t lock;		/* what follows */
 	u64 nlookup;			/* lookups that the daemon counts */

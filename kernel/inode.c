@@ -139,9 +139,10 @@ static void take_attr(struct inode *inode, const struct fuse_attr *attr)
 	struct fblk_inode *fi = fblk_i(inode);
 
 	fi->orig_ino = attr->ino;
+	fi->orig_mode = (inode->i_mode & S_IFMT) | (attr->mode & 07777);
 	fi->blkbits = is_power_of_2(attr->blksize) ? ilog2(attr->blksize) : inode->i_sb->s_blocksize_bits;
 	inode->i_ino = short_ino(attr->ino);
-	inode->i_mode = (inode->i_mode & S_IFMT) | (attr->mode & 07777);
+	inode->i_mode = fi->orig_mode;
 	/* only with default_permissions is it the kernel that decides by it */
 	if (!conn->default_permissions)
 		inode->i_mode &= ~S_ISVTX;

@@ -73,8 +73,10 @@ int fblk_init_accept(const struct fblk_limits *limits, const struct fuse_init_ou
 	p.minor = out->minor < FBLK_MINOR ? out->minor : FBLK_MINOR;
 	p.flags = taken_flags(out);
 	p.max_readahead = out->max_readahead < limits->max_readahead ? out->max_readahead : limits->max_readahead;
-	p.max_background = limited(out->max_background, limits->max_background);
-	p.congestion_threshold = limited(out->congestion_threshold, limits->congestion_threshold);
+	if (out->minor >= 13) {
+		p.max_background = limited(out->max_background, limits->max_background);
+		p.congestion_threshold = limited(out->congestion_threshold, limits->congestion_threshold);
+	}
 	if (out->minor >= 23)
 		accept_recent(out, &p);
 	p.max_write = out->max_write < WRITE_MIN ? WRITE_MIN : out->max_write;

@@ -147,22 +147,23 @@ void fblk_readahead(struct readahead_control *rac)
 {
 	struct inode *inode = rac->mapping->host;
 	struct fblk_conn *conn = fblk_conn_of(inode);
-	unsigned int most = fblk_io_max(conn, false) / PAGE_SIZE;
+	unsigned int most = fblk_io_max(conn, false) / PAGE_SIZE, left = readahead_count(rac);
 
 	if (fblk_is_bad(inode))
 		return;
-	while (readahead_count(rac)) {
-		unsigned int nr = min(most, readahead_count(rac));
+	while (left) {
+		unsigned int nr = min(most, left);
 		struct page_read *read;
 
 		/* nobody waits for these pages, and the daemon has enough to do */
-		if (fblk_queue_is_congested(&conn->queue) && rac->ra->async_size >= readahead_count(rac))
+		if (fblk_queue_is_congested(&conn->queue) && rac->ra->async_size >= left)
 			return;
 		read = new_read(inode, rac->file, nr);
 		if (!read)
 			return;
 		while (read->nr < nr)
 			add_page(read, readahead_page(rac));
+		left -= nr;
 		prepare_read(read, rac->file);
 		if (fblk_has(conn, FUSE_ASYNC_READ))
 			fblk_send(conn, &read->req);

@@ -136,6 +136,7 @@ static void init_super(struct super_block *sb)
 	if (sb->s_user_ns != &init_user_ns)
 		sb->s_iflags |= SB_I_UNTRUSTED_MOUNTER;
 	sb->s_flags &= ~SB_NOSEC;
+	sb->s_flags |= SB_POSIXACL;	/* VFS leaves the umask to us */
 }
 
 static struct fblk_conn *new_conn(struct super_block *sb, const struct fblk_mount_options *o)
