@@ -254,10 +254,8 @@ static int finish_creation(const struct creation *c, struct fblk_file *ff, struc
 {
 	int err;
 
-	if (c->opcode == FUSE_TMPFILE) {
-		d_tmpfile(c->file, inode);
-	} else {
-		d_instantiate(c->entry, inode);
+	d_instantiate(c->entry, inode);
+	if (c->opcode == FUSE_CREATE) {
 		fblk_entry_valid_until(c->entry, entry_until(entry));
 		fblk_dir_changed(c->dir);
 	}
