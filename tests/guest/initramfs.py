@@ -25,11 +25,11 @@ def _busybox():
     return path
 
 
-def base(found, work):
+def base(found, work, without=()):
     """The archive that does not change between runs; made anew when one of its parts is newer."""
     here = os.path.dirname(os.path.abspath(__file__))
-    path = os.path.join(work, "initramfs-" + found.release)
-    files = kernel.modules(found, MODULES)
+    path = os.path.join(work, "-".join(["initramfs", found.release, *(f"no-{name}" for name in sorted(without))]))
+    files = kernel.modules(found, [name for name in MODULES if name not in without])
     parts = files + [_busybox(), os.path.join(here, "init"), __file__]
     if os.path.exists(path) and all(os.path.getmtime(p) < os.path.getmtime(path) for p in parts):
         return path
@@ -65,6 +65,8 @@ def for_task(base_path, a, path):
         with open(base_path, "rb") as f:
             shutil.copyfileobj(f, out)
         archive = Archive(out)
+        for number, module in enumerate(a.module):
+            archive.add(f"modules/z{number:02}-{os.path.basename(module)}", module)
         for item in a.file:
             guest, _, host = item.partition("=")
             archive.add(guest, host)

@@ -18,8 +18,10 @@ RESULT_BYTES = 512 << 20
 NONCE_BYTES = 512
 COMPLAINTS = re.compile(r"WARNING: |BUG: |Oops|general protection|Call Trace|Kernel panic|blocked for more than|"
                         r"KASAN|UBSAN|possible circular locking|rcu: INFO|unable to handle")
-COMMAND_LINE = ("console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr random.trust_cpu=on tsc=reliable "
-                "no_timer_check rcupdate.rcu_cpu_stall_suppress=1 rdinit=/init")
+COMMAND_LINE = ["console=ttyS0", "quiet", "panic=-1", "oops=panic", "mitigations=off", "nokaslr", "random.trust_cpu=on",
+                "tsc=reliable", "no_timer_check", "rcupdate.rcu_cpu_stall_suppress=1", "rdinit=/init"]
+# for kernel code that is under test; loglevel: a warning is to be on the console before the panic
+STRICT = ["loglevel=6", "panic_on_warn=1", "hung_task_panic=1", "sysctl.kernel.hung_task_timeout_secs=30", "slub_debug=FZPU"]
 
 Result = collections.namedtuple("Result", "console disk nonce")
 
@@ -49,28 +51,41 @@ def _tail(path, lines=15):
         return "".join("  | " + line.rstrip() + "\n" for line in f.readlines()[-lines:])
 
 
+def command(a, vmlinux, initramfs, serial_ports, words):
+    """QEMU's command line, without disks: each serial port is a file; words are for the kernel."""
+    ports = [arg for path in serial_ports for arg in ("-serial", "file:" + path)]
+    return ["qemu-system-x86_64", "-M", "q35,i8042=off,smbus=off,sata=off", "-nodefaults", "-no-user-config", "-no-reboot",
+            "-display", "none", "-accel", "tcg,thread=multi", "-m", str(a.memory), "-smp", str(a.cpus)] + ports + \
+           ["-kernel", vmlinux, "-initrd", initramfs, "-append", " ".join(words)]
+
+
+def boot(qemu_command, seconds):
+    """Run QEMU to its end. Returns whether it ended by itself in time; raises Trouble where it fails."""
+    with subprocess.Popen(qemu_command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+        try:
+            _, errors = qemu.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            qemu.kill()
+    if qemu.returncode:
+        raise Trouble(125, f"qemu ended with {qemu.returncode}: {errors.decode(errors='replace').strip()}")
+    return True
+
+
 def run(a, vmlinux, initramfs, scratch):
     """Boot, run the task, power off. Returns a Result; raises Trouble."""
     console, disk = os.path.join(scratch, "console"), os.path.join(scratch, "result")
     nonce = secrets.token_hex(16)
     with open(disk, "wb") as f:
         f.truncate(RESULT_BYTES)
-    command = ["qemu-system-x86_64", "-M", "q35,i8042=off,smbus=off,sata=off", "-nodefaults", "-no-user-config", "-no-reboot",
-               "-display", "none", "-accel", "tcg,thread=multi", "-m", str(a.memory), "-smp", str(a.cpus),
-               "-serial", "file:" + console, "-kernel", vmlinux, "-initrd", initramfs,
-               "-append", f"{COMMAND_LINE} task.nonce={nonce} task.result={len(a.disk)}"] + _disks(a, disk)
+    words = COMMAND_LINE + (STRICT if a.strict else []) + [f"task.nonce={nonce}", f"task.result={len(a.disk)}"]
     start = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
-        try:
-            _, errors = qemu.communicate(timeout=a.timeout)
-        except subprocess.TimeoutExpired:
-            qemu.kill()
-            qemu.communicate()
-            raise Trouble(124, f"the guest did not end within {a.timeout:g} s; its console ends:\n{_tail(console)}") from None
+    ended = boot(command(a, vmlinux, initramfs, [console], words) + _disks(a, disk), a.timeout)
     if a.verbose:
         print(f"tests/guest/run: guest {time.monotonic() - start:.1f} s", file=sys.stderr)
-    if qemu.returncode:
-        raise Trouble(125, f"qemu ended with {qemu.returncode}: {errors.decode(errors='replace').strip()}")
+    if not ended:
+        raise Trouble(124, f"the guest did not end within {a.timeout:g} s; its console ends:\n{_tail(console)}")
     return Result(console, disk, nonce)
 
 
