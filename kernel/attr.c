@@ -303,6 +303,7 @@ static int change_size(struct inode *inode, const struct iattr *attr)
 {
 	int err;
 
+	inode_dio_wait(inode);
 	filemap_invalidate_lock(inode->i_mapping);
 	err = change_size_locked(inode, attr);
 	filemap_invalidate_unlock(inode->i_mapping);

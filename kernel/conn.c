@@ -60,13 +60,21 @@ struct fblk_conn *fblk_conn_get(struct fblk_conn *conn)
 	return conn;
 }
 
+static void free_conn(struct rcu_head *rcu)
+{
+	struct fblk_conn *conn = container_of(rcu, struct fblk_conn, rcu);
+
+	put_user_ns(conn->user_ns);
+	kfree(conn);
+}
+
 void fblk_conn_put(struct fblk_conn *conn)
 {
 	if (!refcount_dec_and_test(&conn->refs))
 		return;
 	put_pid_ns(conn->pid_ns);
-	put_user_ns(conn->user_ns);
-	kfree_rcu(conn, rcu);
+	/* a walk under RCU may still ask it who may enter */
+	call_rcu(&conn->rcu, free_conn);
 }
 
 void fblk_conn_abort(struct fblk_conn *conn)

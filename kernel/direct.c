@@ -17,6 +17,7 @@
 struct transfer {			/* an asynchronous one */
 	refcount_t refs;		/* parts not ended, and the one who makes them */
 	struct kiocb *iocb;
+	bool is_write;
 	spinlock_t lock;		/* what follows */
 	size_t done;			/* bytes up to the first gap */
 	ssize_t err;			/* of the first gap, or 0 */
@@ -214,12 +215,16 @@ static ssize_t transfer_now(struct kiocb *iocb, struct iov_iter *iter, bool is_w
 static void put_transfer(struct transfer *t)
 {
 	struct kiocb *iocb = t->iocb;
+	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t ret;
 
 	if (!refcount_dec_and_test(&t->refs))
 		return;
 	ret = t->done ? (ssize_t)t->done : t->err;
+	if (t->is_write)
+		fblk_stale(inode, STATX_MTIME | STATX_CTIME | STATX_BLOCKS);
 	kfree(t);
+	inode_dio_end(inode);
 	iocb->ki_complete(iocb, ret);
 }
 
@@ -276,6 +281,8 @@ static ssize_t transfer_later(struct kiocb *iocb, struct iov_iter *iter, bool is
 	refcount_set(&t->refs, 1);
 	spin_lock_init(&t->lock);
 	t->iocb = iocb;
+	t->is_write = is_write;
+	inode_dio_begin(file_inode(iocb->ki_filp));	/* a truncation waits for it */
 	t->done = iov_iter_count(iter);
 	while (iov_iter_count(iter)) {
 		struct part *part = new_part(iocb, iter, is_write, iocb->ki_pos + begin);
@@ -339,11 +346,8 @@ ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write)
 		return ret;
 	if (write)
 		forget_pages(inode, iocb->ki_pos, len);
-	if (may_be_later(iocb, len, write)) {
-		if (write)
-			fblk_stale(inode, STATX_MTIME | STATX_CTIME | STATX_BLOCKS);
+	if (may_be_later(iocb, len, write))
 		return transfer_later(iocb, iter, write);
-	}
 	ret = transfer_now(iocb, iter, write);
 	if (ret > 0 && write)
 		wrote(inode, iocb->ki_pos, ret);

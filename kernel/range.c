@@ -59,6 +59,7 @@ long fblk_fallocate(struct file *file, int mode, loff_t offset, loff_t length)
 	if (fblk_lacks(fblk_conn_of(inode), FUSE_FALLOCATE))
 		return -EOPNOTSUPP;
 	inode_lock(inode);
+	inode_dio_wait(inode);
 	filemap_invalidate_lock(inode->i_mapping);
 	err = fallocate_locked(file, mode, offset, length);
 	filemap_invalidate_unlock(inode->i_mapping);

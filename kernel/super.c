@@ -68,18 +68,23 @@ static void fblk_umount_begin(struct super_block *sb)
 	fblk_conn_abort(fblk_conn_of_sb(sb));
 }
 
+/* INIT has been answered: there is a daemon to speak to. */
+static bool has_begun(const struct fblk_conn *conn)
+{
+	return smp_load_acquire(&conn->ready) && !conn->failed;
+}
+
 /* Every inode is gone, and with it every call: take leave. */
 static void fblk_put_super(struct super_block *sb)
 {
 	struct fblk_conn *conn = fblk_conn_of_sb(sb);
 	struct fblk_args args = FBLK_ARGS(FUSE_DESTROY, FUSE_ROOT_ID);
 
-	if (!conn->is_blkdev)
+	if (!conn->is_blkdev || !has_begun(conn))
 		return;
 	args.forced = true;
 	args.no_caller = true;
-	if (!conn->failed)
-		fblk_call(conn, &args);
+	fblk_call(conn, &args);
 }
 
 const struct super_operations fblk_super_operations = {
@@ -310,7 +315,7 @@ static void kill_with(struct super_block *sb, void (*kill)(struct super_block *s
 	if (conn) {
 		close_to_notifications(conn);
 		/* no RELEASE may hold an inode any more */
-		if (!conn->is_blkdev)
+		if (!conn->is_blkdev || !has_begun(conn))
 			fblk_conn_abort(conn);
 		fblk_conn_wait_idle(conn);
 	}
