@@ -26,6 +26,7 @@ class Report:
         self.complaints = []
         self.files = {}
         self.status = None
+        self.module_at = None
         self.ended = False
         self._parse(data, nonce)
 
@@ -49,6 +50,8 @@ class Report:
                 self.notes.append(rest)
             elif kind == "complaint":
                 self.complaints.append(rest)
+            elif kind == "module":
+                self.module_at = int(rest, 16)
             elif kind == "status":
                 self.status = int(rest)
             else:

@@ -13,6 +13,7 @@ import tempfile
 import cpio
 import guest_report
 import kmodule
+import symbols
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = ("stock", "ours", "none")
@@ -114,7 +115,7 @@ def _read(path):
         return f.read()
 
 
-def conclude(a, report_path, log_path, nonce, ended, seconds):
+def conclude(a, module, report_path, log_path, nonce, ended, seconds):
     """Show and save what came back. Returns the status; raises Trouble."""
     log = _read(log_path).decode(errors="replace").replace("\r", "")
     if a.log:
@@ -128,7 +129,7 @@ def conclude(a, report_path, log_path, nonce, ended, seconds):
                       "\n".join("  | " + line for line in guest_report.excerpt(log)))
     status, text = guest_report.verdict(report, log)
     if text:
-        raise Trouble(status, "\n".join(text))
+        raise Trouble(status, "\n".join(symbols.annotate(text, module.path, report.module_at)))
     return status
 
 

@@ -20,6 +20,7 @@
  *
  * The report is a stream of records, in the order in which things happened:
  *
+ *	module ADDRESS\n		where its code is, hexadecimal
  *	output LENGTH\n BYTES		what the program printed
  *	note TEXT\n			to be shown
  *	complaint TEXT\n		the run has failed

@@ -48,7 +48,11 @@ void kernel_load_others(void)
 
 void kernel_load(const char *name)
 {
+	char path[128];
+
 	load("/task/module.ko", name);
+	snprintf(path, sizeof(path), "/sys/module/%s/sections/.text", name);
+	report_lines("module", "", path, 1);
 	mount("fusectl", CONNECTIONS, "fusectl", 0, NULL);
 }
 
