@@ -35,6 +35,8 @@ struct kd_node {
 	uint64_t entry_valid, attr_valid;	/* seconds; KD_FOREVER at first */
 	uint32_t entry_valid_nsec, attr_valid_nsec;
 	uint64_t given, forgotten;		/* lookups */
+	uint8_t *content;			/* of @room bytes, for READs and WRITEs answered unasked; NULL: zeros */
+	size_t room;
 };
 
 #define KD_NO_FLAGS (1ull << 62)		/* for .flags: answer with none */

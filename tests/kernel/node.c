@@ -168,10 +168,13 @@ static bool serve_read(struct kd_req *r)
 	uint64_t size = kd_node(r->kd, r->nodeid)->attr.size;
 	uint64_t left = in->offset < size ? size - in->offset : 0;
 	size_t n = left < in->size ? (size_t)left : in->size;
-	void *zeros = calloc(1, n + 1);
+	const struct kd_node *node = kd_node(r->kd, r->nodeid);
+	uint8_t *bytes = calloc(1, n + 1);
 
-	kd_try_reply(r, 0, zeros, n);
-	free(zeros);
+	for (size_t i = 0; i < n && in->offset + i < node->room; i++)
+		bytes[i] = node->content[in->offset + i];
+	kd_try_reply(r, 0, bytes, n);
+	free(bytes);
 	return true;
 }
 
@@ -182,6 +185,8 @@ static bool serve_write(struct kd_req *r)
 
 	if (node->attr.size < in->offset + in->size)
 		node->attr.size = in->offset + in->size;
+	if (in->offset + in->size <= node->room)
+		memcpy(node->content + in->offset, r->data, r->data_len);
 	kd_reply_write(r, in->size);
 	return true;
 }
