@@ -107,8 +107,10 @@ static void timeout_in_nanoseconds(void)
 	kd_finish(kd_call_stat(kd, "f", NULL), 0);
 	kd_finish(kd_call_stat(kd, "f", NULL), 0);
 	CHECK_EQ(kd->count[FUSE_LOOKUP], 1);
-	usleep(400000);
-	kd_finish(kd_call_stat(kd, "f", NULL), 0);
+	for (int i = 0; i < 30 && kd->count[FUSE_LOOKUP] == 1; i++) {
+		usleep(100000);
+		kd_finish(kd_call_stat(kd, "f", NULL), 0);
+	}
 	CHECK_EQ(kd->count[FUSE_LOOKUP], 2);
 }
 
