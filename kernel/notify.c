@@ -40,7 +40,7 @@ static int inval_inode(struct fblk_conn *conn, struct iov_iter *from)
 		return -ENOENT;
 	fblk_stale(inode, STATX_BASIC_STATS);
 	forget_all_cached_acls(inode);
-	if (out.off >= 0 && S_ISREG(inode->i_mode))
+	if (out.off >= 0 && (S_ISREG(inode->i_mode) || S_ISLNK(inode->i_mode)))
 		drop_range(inode, out.off, out.len);
 	iput(inode);
 	return 0;
