@@ -210,7 +210,8 @@ static void fill_setattr(struct fblk_conn *conn, const struct iattr *attr, struc
 		in->size = attr->ia_size;
 		in->lock_owner = fblk_owner(conn, current->files);
 	}
-	if ((attr->ia_valid & ATTR_FILE) && S_ISREG(file_inode(attr->ia_file)->i_mode)) {
+	/* a truncation by open() is of the node, not by the handle that is only being made */
+	if ((attr->ia_valid & (ATTR_FILE | ATTR_OPEN)) == ATTR_FILE && S_ISREG(file_inode(attr->ia_file)->i_mode)) {
 		in->valid |= FATTR_FH;
 		in->fh = fblk_f(attr->ia_file)->fh;
 	}

@@ -65,7 +65,7 @@ struct fblk_args {
 	u32 data_len;
 	bool data_is_reply;
 	bool reply_varies;		/* the last part of the reply may be shorter */
-	bool forced;			/* neither waits for INIT nor for room, nor is given up on a signal */
+	bool forced;			/* neither waits for INIT nor for room, nor is given up on a fatal signal */
 	bool no_caller;			/* on nobody's behalf: uid, gid and pid 0 */
 };
 

@@ -134,17 +134,16 @@ static int call_open(struct inode *inode, struct file *file, u32 opcode, struct 
 	return fblk_call(conn, &args);
 }
 
-/* OPEN or OPENDIR; a daemon that offered it may do without. */
+/* OPEN or OPENDIR; a daemon may do without, whether it took the flag that offers that or not. */
 static int ask_open(struct inode *inode, struct file *file, struct fblk_file *ff, struct fuse_open_out *out)
 {
 	struct fblk_conn *conn = ff->conn;
 	u32 opcode = ff->is_dir ? FUSE_OPENDIR : FUSE_OPEN;
-	bool optional = fblk_has(conn, ff->is_dir ? FUSE_NO_OPENDIR_SUPPORT : FUSE_NO_OPEN_SUPPORT);
 	int err = -ENOSYS;
 
-	if (!optional || !fblk_lacks(conn, opcode))
+	if (!fblk_lacks(conn, opcode))
 		err = call_open(inode, file, opcode, out);
-	if (err != -ENOSYS || !optional)
+	if (err != -ENOSYS)
 		return err;
 	fblk_latch(conn, opcode);
 	ff->unasked = true;

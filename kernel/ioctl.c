@@ -104,17 +104,14 @@ static int open_for_flags(struct inode *inode, struct fblk_file **out)
 	struct fuse_open_in in = { .flags = O_RDONLY | (is_dir ? O_DIRECTORY : 0) };
 	struct fuse_open_out reply = {};
 	struct fblk_file *ff = fblk_file_new(conn, is_dir);
-	bool optional = fblk_has(conn, is_dir ? FUSE_NO_OPENDIR_SUPPORT : FUSE_NO_OPEN_SUPPORT);
-	int err = -ENOSYS;
+	int err;
 
 	if (!ff)
 		return -ENOMEM;
 	fblk_in(&args, &in, sizeof(in));
 	fblk_out(&args, &reply, sizeof(reply));
-	if (!optional || !fblk_lacks(conn, args.opcode))
-		err = fblk_call(conn, &args);
-	if (err == -ENOSYS && optional) {
-		fblk_latch(conn, args.opcode);
+	err = fblk_call_optional(conn, &args);
+	if (err == -ENOSYS) {
 		ff->unasked = true;
 		err = 0;
 	}

@@ -139,10 +139,10 @@ static void wait_for_end(struct fblk_conn *conn, struct fblk_req *req)
 {
 	struct fblk_ticket *t = &req->ticket;
 
+	if (!wait_event_interruptible(req->wait, fblk_ticket_is_done(t)))
+		return;
+	fblk_queue_interrupt(&conn->queue, t);
 	if (!req->args.forced) {
-		if (!wait_event_interruptible(req->wait, fblk_ticket_is_done(t)))
-			return;
-		fblk_queue_interrupt(&conn->queue, t);
 		if (!wait_event_killable(req->wait, fblk_ticket_is_done(t)))
 			return;
 		if (fblk_queue_cancel(&conn->queue, t))
