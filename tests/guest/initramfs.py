@@ -12,6 +12,7 @@ from cpio import Archive
 
 MODULES = ("virtio_pci", "virtio_blk", "loop", "vfat", "msdos", "nls_ascii", "nls_cp437", "nls_cp850", "nls_cp932",
            "nls_iso8859_1", "nls_iso8859_15", "nls_utf8", "crc32c_generic", "ext4", "fuse")
+HOST_ROOT_MODULES = ("9pnet_virtio", "9p", "overlay")
 DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "run", "mnt", "out", "etc", "lib", "modules", "task", "sbin",
                "usr", "usr/bin", "usr/sbin", "usr/lib", "var", "lib64")
 
@@ -25,11 +26,12 @@ def _busybox():
     return path
 
 
-def base(found, work, without=()):
+def base(found, work, without=(), host_root=False):
     """The archive that does not change between runs; made anew when one of its parts is newer."""
     here = os.path.dirname(os.path.abspath(__file__))
-    path = os.path.join(work, "-".join(["initramfs", found.release, *(f"no-{name}" for name in sorted(without))]))
-    files = kernel.modules(found, [name for name in MODULES if name not in without])
+    kind = [f"no-{name}" for name in sorted(without)] + (["host"] if host_root else [])
+    path = os.path.join(work, "-".join(["initramfs", found.release] + kind))
+    files = kernel.modules(found, [name for name in MODULES + (HOST_ROOT_MODULES if host_root else ()) if name not in without])
     parts = files + [_busybox(), os.path.join(here, "init"), __file__]
     if os.path.exists(path) and all(os.path.getmtime(p) < os.path.getmtime(path) for p in parts):
         return path
