@@ -168,19 +168,30 @@ void case_connection(unsigned int conn)
  * The kernel counts down at every allocation of this thread and fails the one
  * that makes it zero (CONFIG_FAULT_INJECTION); what is left says whether it did.
  */
-void case_fail_nth_begin(void)
+static void fail_begin(void)
 {
 	char text[16];
 	int n;
 
-	if (!kernel_failing())
-		return;
 	fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	n = snprintf(text, sizeof(text), "%d", run_shared->nth);
 	if (fail_nth_fd < 0 || pwrite(fail_nth_fd, text, (size_t)n, 0) < 0)
-		run_shared->no_injection = 1;
+		run_shared->no_injection = errno;
 }
 
+void case_fail_nth_begin(void)
+{
+	if (kernel_failing() && !run_options.fail_daemon)
+		fail_begin();
+}
+
+void case_fail_daemon_begin(void)
+{
+	if (kernel_failing() && run_options.fail_daemon)
+		fail_begin();
+}
+
+/* Reading and writing the counter are themselves things that may be made to fail. */
 void case_fail_nth_end(void)
 {
 	int saved = errno;
@@ -190,8 +201,9 @@ void case_fail_nth_end(void)
 		return;
 	if (pread(fail_nth_fd, text, sizeof(text) - 1, 0) > 0 && text[0] == '0')
 		run_shared->injected = 1;
-	if (pwrite(fail_nth_fd, "0", 1, 0) < 0)
-		run_shared->no_injection = 1;
+	for (int i = 0; pwrite(fail_nth_fd, "0", 1, 0) < 0 && i < 3; i++)
+		if (errno != EFAULT)
+			run_shared->no_injection = errno;
 	close(fail_nth_fd);
 	fail_nth_fd = -1;
 	errno = saved;

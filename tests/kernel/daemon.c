@@ -217,7 +217,8 @@ int kd_mount(struct kd *kd)
 	long ret = 0;
 
 	mount_options(kd, options, sizeof(options));
-	case_fail_nth_begin();
+	if (kd->opts.fail_mount)
+		case_fail_nth_begin();
 	if (kd->opts.use_fsopen)
 		ret = mount_by_fsopen(kd, source, options);
 	else if (mount(source, kd->mnt, kd->opts.type, kd->opts.mount_flags, options) < 0)

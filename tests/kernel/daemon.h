@@ -50,6 +50,7 @@ struct kd_opts {
 	uint64_t disk_size;		/* of the loop device, in bytes */
 	bool no_init;			/* leave the INIT where it is */
 	bool strict;			/* answer nothing unasked */
+	bool fail_mount;		/* --fail-nth: the mount's allocations, too; there are many */
 	/* INIT's answer */
 	uint32_t minor;			/* 0: KD_MINOR */
 	uint64_t flags;			/* 0: a modest set; only what was offered is asked for */
@@ -328,6 +329,8 @@ const char *case_dir(void);
 void case_connection(unsigned int conn);
 /* Around a system call of a caller whose allocations may be made to fail. */
 void case_fail_nth_begin(void);
+/* The same for the daemon's own reads and writes; both end with case_fail_nth_end(). */
+void case_fail_daemon_begin(void);
 void case_fail_nth_end(void);
 extern const char case_ctl_dir[];
 

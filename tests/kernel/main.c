@@ -211,7 +211,7 @@ static void run_plain(const struct kernel_case *c)
 /* With the first, second... allocation of its callers failing, until none is left to fail. */
 static void run_failing(const struct kernel_case *c)
 {
-	char detail[64];
+	char detail[128];
 	int n, status = RUN_PASSED;
 
 	for (n = 1; n <= run_options.fail_max; n++) {
@@ -223,7 +223,9 @@ static void run_failing(const struct kernel_case *c)
 			return;
 		}
 		if (run_shared->no_injection) {
-			report("skip", c->name, "this kernel has no /proc/self/fail-nth");
+			snprintf(detail, sizeof(detail), "no allocation can be made to fail: %s",
+				 strerror(run_shared->no_injection));
+			report("skip", c->name, detail);
 			return;
 		}
 		if (status == RUN_SKIPPED || !run_shared->injected)
@@ -362,11 +364,12 @@ static bool probe(void)
 
 static void usage(FILE *out)
 {
-	fputs("usage: kernel-cases [--module stock|ours] [--list] [--trace] [--fail-nth[=MAX]] [CASE-PREFIX...]\n"
+	fputs("usage: kernel-cases [--module stock|ours] [--list] [--trace] [--fail-nth[=MAX] [--fail-daemon]] [CASE-PREFIX...]\n"
 	      "  --module    which module this runs on (KERNEL_MODULE; stock)\n"
 	      "  --list      names, and differences from the stock module\n"
 	      "  --trace     show the requests of every case\n"
 	      "  --fail-nth  every case with the Nth allocation failing, N from 1 to MAX or until none fails\n"
+	      "  --fail-daemon  ... in the daemon's reads and writes, not in the callers\n"
 	      "KERNEL_CASES_SCALE=N makes all times N times as long, for slow guests.\n", out);
 }
 
@@ -384,7 +387,7 @@ static int parse(int argc, char **argv)
 	static const struct option options[] = {
 		{ "module", required_argument, NULL, 'm' }, { "list", no_argument, NULL, 'l' },
 		{ "trace", no_argument, NULL, 't' }, { "fail-nth", optional_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' }, { 0 }
+		{ "fail-daemon", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	const char *module = getenv("KERNEL_MODULE"), *scale = getenv("KERNEL_CASES_SCALE");
 	int c;
@@ -400,6 +403,8 @@ static int parse(int argc, char **argv)
 			run_options.trace = true;
 		else if (c == 'f')
 			run_options.fail_nth = true;
+		else if (c == 'd')
+			run_options.fail_daemon = true;
 		if (c == 'f' && optarg)
 			run_options.fail_max = atoi(optarg);
 		if (c == 'h' || c == '?') {

@@ -15,7 +15,9 @@ int kd_write_raw(int fd, const struct iovec *iov, int count)
 
 	for (int i = 0; i < count; i++)
 		total += iov[i].iov_len;
+	case_fail_daemon_begin();
 	n = writev(fd, iov, count);
+	case_fail_nth_end();
 	if (n < 0)
 		return -errno;
 	return (size_t)n == total ? 0 : -EIO;

@@ -268,8 +268,11 @@ struct kd_req *kd_decode(struct kd *kd, int fd, const void *bytes, size_t len)
 
 ssize_t kd_read_raw(struct kd *kd, void *buf, size_t size)
 {
-	ssize_t n = read(kd->fd, buf, size);
+	ssize_t n;
 
+	case_fail_daemon_begin();
+	n = read(kd->fd, buf, size);
+	case_fail_nth_end();
 	return n < 0 ? -errno : n;
 }
 

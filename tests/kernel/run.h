@@ -17,6 +17,7 @@ struct run_options {
 	enum kernel_module module;
 	int scale;			/* of all times */
 	bool list, trace, fail_nth;
+	bool fail_daemon;		/* in the daemon's reads and writes, not in the callers */
 	int fail_max;
 	char dir[64];			/* every case mounts its tmpfs here */
 };
@@ -26,7 +27,7 @@ extern struct run_options run_options;
 struct run_shared {
 	int nth;			/* the allocation that fails; 0: none */
 	volatile int injected;		/* it did */
-	volatile int no_injection;	/* this kernel cannot */
+	volatile int no_injection;	/* errno: this kernel cannot */
 	volatile int timed_out;
 	unsigned int minor;		/* offered by INIT; from the probe */
 	volatile unsigned int connection_count;

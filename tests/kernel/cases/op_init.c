@@ -26,7 +26,7 @@ static void check_refused(struct kd *kd)
 
 static void is_first_and_alone(void)
 {
-	struct kd *kd = kd_new(.no_init = true);
+	struct kd *kd = kd_new(.no_init = true, .fail_mount = true);
 	struct kd_call *c = kd_call_stat(kd, "f", NULL);
 	struct kd_req *r = kd_init_request(kd);
 
@@ -464,7 +464,7 @@ static void dont_mask_leaves_the_umask(void)
 /* The life of a mount on a device: DESTROY comes last, and umount waits for its reply. */
 static void fuseblk_lives(void)
 {
-	struct kd *kd = kd_new(.type = "fuseblk");
+	struct kd *kd = kd_new(.type = "fuseblk", .fail_mount = true);
 	struct stat st, disk;
 	struct kd_call *c;
 
@@ -481,7 +481,7 @@ static void fuseblk_lives(void)
 
 static void fsopen_mounts(void)
 {
-	check_alive(kd_new(.use_fsopen = true));
+	check_alive(kd_new(.use_fsopen = true, .fail_mount = true));
 	check_alive(kd_new(.use_fsopen = true, .type = "fuseblk"));
 }
 
