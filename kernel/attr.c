@@ -39,6 +39,12 @@ void fblk_stale(struct inode *inode, u32 mask)
 	spin_unlock(&fi->lock);
 }
 
+void fblk_read_done(struct inode *inode)
+{
+	if (!IS_RDONLY(inode))
+		fblk_stale(inode, STATX_ATIME);
+}
+
 void fblk_dir_changed(struct inode *dir)
 {
 	fblk_stale(dir, STATX_BASIC_STATS);
@@ -311,6 +317,14 @@ static int change_size(struct inode *inode, const struct iattr *attr)
 	return err;
 }
 
+/* OPEN has done it, and fblk_open() noted that; not so for a daemon that is not asked to open. */
+static bool was_truncated_by_open(const struct fblk_conn *conn, const struct iattr *attr)
+{
+	if (!(attr->ia_valid & ATTR_OPEN) || !fblk_has(conn, FUSE_ATOMIC_O_TRUNC))
+		return false;
+	return !(attr->ia_valid & ATTR_FILE) || !fblk_f(attr->ia_file)->unasked;
+}
+
 int fblk_setattr(struct fblk_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
@@ -329,8 +343,7 @@ int fblk_setattr(struct fblk_idmap *idmap, struct dentry *dentry, struct iattr *
 	err = setattr_prepare(idmap, dentry, attr);
 	if (err)
 		return err;
-	/* OPEN has truncated it, fblk_file_open() has noted that */
-	if ((attr->ia_valid & ATTR_OPEN) && fblk_has(conn, FUSE_ATOMIC_O_TRUNC))
+	if (was_truncated_by_open(conn, attr))
 		return 0;
 	err = (attr->ia_valid & ATTR_SIZE) && S_ISREG(inode->i_mode) ? change_size(inode, attr) : change(inode, attr);
 	if (!err && (attr->ia_valid & (ATTR_UID | ATTR_GID | ATTR_MODE)))

@@ -185,7 +185,7 @@ static int open_truncating(struct inode *inode, struct file *file)
 	err = filemap_write_and_wait(inode->i_mapping);
 	if (!err)
 		err = open_handle(inode, file, false);
-	if (!err)
+	if (!err && !fblk_f(file)->unasked)
 		fblk_truncated(inode);
 	filemap_invalidate_unlock(inode->i_mapping);
 	inode_unlock(inode);

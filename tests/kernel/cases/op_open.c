@@ -208,6 +208,27 @@ static void enosys_counts_without_the_flag(void)
 	CHECK(kd_wait(kd_call_open(kd, "f", O_RDONLY, 0)) >= 0);
 }
 
+/* A daemon that is not asked to open is still asked to truncate. */
+static void unasked_open_truncates(void)
+{
+	struct kd *kd = kd_new(.flags = FUSE_ASYNC_READ | FUSE_NO_OPEN_SUPPORT | FUSE_ATOMIC_O_TRUNC);
+	struct kd_node *f = data_file(kd, 5000, 1);
+
+	for (int first = 1; first >= 0; first--) {
+		struct kd_call *c = kd_call_open(kd, "f", O_RDWR | O_TRUNC, 0);
+		struct kd_req *r;
+
+		if (first)
+			kd_reply_error(kd_expect(kd, FUSE_OPEN, 2), -ENOSYS);
+		r = kd_expect(kd, FUSE_SETATTR, 2);
+		CHECK(ARG(r, fuse_setattr_in)->valid & FATTR_SIZE);
+		CHECK_EQ(ARG(r, fuse_setattr_in)->size, 0);
+		f->attr.size = 0;
+		kd_reply_attr(r, f);
+		CHECK(kd_wait(c) >= 0);
+	}
+}
+
 /* Where nobody is asked, what is cached stays. */
 static void unasked_open_keeps_the_cache(void)
 {
@@ -347,6 +368,8 @@ static const struct kernel_case cases[] = {
 	CASE("open/wrong-lengths", wrong_lengths),
 	CASE("open/truncates-in-open", truncates_in_open),
 	CASE("open/truncates-by-setattr", truncates_by_setattr),
+	CASE("open/unasked-truncates", unasked_open_truncates,
+	     differs(stock, "with OPEN answered ENOSYS and ATOMIC_O_TRUNC the truncation reaches nobody")),
 	CASE("open/failed-setattr-closes", failed_setattr_closes),
 	CASE("open/failed-truncation-keeps-the-size", failed_truncation_keeps_the_size),
 	CASE("open/truncation-drops-pages", truncation_drops_pages),
