@@ -2,6 +2,7 @@
 /*
  * data.c: the contents of files: made, served, compared, mapped.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "data.h"
@@ -122,6 +123,16 @@ uint8_t *(data_read)(struct kd *kd, int fd, uint64_t off, size_t len)
 void (data_check_file)(struct kd *kd, int fd, size_t len, unsigned int seed)
 {
 	data_check((data_read)(kd, fd, 0, len), len, 0, seed);
+}
+
+uint32_t data_largest_read(const struct kd *kd)
+{
+	uint32_t largest = 0, size;
+
+	for (size_t i = 0; i < kd->trace_count; i++)
+		if (sscanf(kd->trace[i], "READ node=%*u len=%*u offset=%*u size=%u", &size) == 1 && size > largest)
+			largest = size;
+	return largest;
 }
 
 /* ---- mappings ------------------------------------------------------------ */

@@ -49,6 +49,9 @@ uint8_t *(data_read)(struct kd *kd, int fd, uint64_t off, size_t len);
 #define data_check_file(...) (kd_at(__FILE__, __LINE__), data_check_file(__VA_ARGS__))
 void (data_check_file)(struct kd *kd, int fd, size_t len, unsigned int seed);
 
+/* The size of the largest READ that came. */
+uint32_t data_largest_read(const struct kd *kd);
+
 /* mmap() from offset 0. */
 uint8_t *data_map(int fd, size_t len, int prot, int flags);
 /* Write the byte TOUCHED to page @page of a mapping; READs are answered unasked. */
