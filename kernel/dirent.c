@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * dirent.c: see dirent.h.  Layout: struct fuse_dirent and fuse_direntplus of
- * <linux/fuse.h>; each entry is padded to 8 bytes, the last one perhaps not.
+ * <linux/fuse.h>; each entry is padded to 8 bytes, the last one, too.
  */
 #include "dirent.h"
 
@@ -23,7 +23,8 @@ int fblk_dirent_next(const void *reply, size_t len, bool plus, size_t *pos, stru
 	de = (const struct fuse_dirent *)(at + head);
 	if (!de->namelen || de->namelen > FBLK_NAME_MAX)
 		return -EIO;
-	if (left < head + FUSE_NAME_OFFSET + de->namelen)
+	size = FUSE_DIRENT_ALIGN(head + FUSE_NAME_OFFSET + de->namelen);
+	if (left < size)
 		return 0;
 	if (memchr(de->name, '/', de->namelen) || memchr(de->name, '\0', de->namelen))
 		return -EIO;
@@ -31,8 +32,7 @@ int fblk_dirent_next(const void *reply, size_t len, bool plus, size_t *pos, stru
 		.name = de->name, .namelen = de->namelen, .type = de->type, .ino = de->ino, .next = de->off,
 		.entry = plus ? (const struct fuse_entry_out *)at : NULL,
 	};
-	size = FUSE_DIRENT_ALIGN(head + FUSE_NAME_OFFSET + de->namelen);
-	*pos += size < left ? size : left;
+	*pos += size;
 	return 1;
 }
 

@@ -59,6 +59,25 @@ static struct dentry *fill_new(struct super_block *sb, struct dentry *dentry, co
 	return alias;
 }
 
+/* A dentry that d_alloc_parallel() made, or one that stands for the entry's node and has its lookup; what stood for another is dropped. */
+static struct dentry *find_dentry(struct dentry *parent, const struct qstr *name, const struct fuse_entry_out *entry,
+				  u64 version, wait_queue_head_t *wq)
+{
+	struct dentry *dentry = d_lookup(parent, name);
+
+	for (;;) {
+		if (!dentry)
+			dentry = d_alloc_parallel(parent, name, wq);
+		if (IS_ERR(dentry) || d_in_lookup(dentry))
+			return dentry;
+		if (d_really_is_positive(dentry) && refresh_known(d_inode(dentry), entry, version))
+			return dentry;
+		d_invalidate(dentry);
+		dput(dentry);
+		dentry = NULL;
+	}
+}
+
 static void link_entry(struct dentry *parent, const struct fblk_dirent *d, u64 version)
 {
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
@@ -68,9 +87,7 @@ static void link_entry(struct dentry *parent, const struct fblk_dirent *d, u64 v
 	struct dentry *dentry;
 
 	name.hash = full_name_hash(parent, name.name, name.len);
-	dentry = d_lookup(parent, &name);
-	if (!dentry)
-		dentry = d_alloc_parallel(parent, &name, &wq);
+	dentry = find_dentry(parent, &name, entry, version, &wq);
 	if (IS_ERR(dentry)) {
 		give_back(fblk_conn_of_sb(sb), entry->nodeid);
 		return;
@@ -79,29 +96,21 @@ static void link_entry(struct dentry *parent, const struct fblk_dirent *d, u64 v
 		dentry = fill_new(sb, dentry, entry, version);
 		if (IS_ERR(dentry))
 			return;
-	} else if (d_really_is_negative(dentry) || !refresh_known(d_inode(dentry), entry, version)) {
-		/* another took the name; the next lookup finds it */
-		d_invalidate(dentry);
-		give_back(fblk_conn_of_sb(sb), entry->nodeid);
-		dput(dentry);
-		return;
 	}
 	set_bit(FBLK_I_FROM_PLUS, &fblk_i(d_inode(dentry))->flags);
 	fblk_entry_valid_until(dentry, fblk_valid_until(entry->entry_valid, entry->entry_valid_nsec));
 	dput(dentry);
 }
 
-/* Take the entry's lookup over.  -EIO: it is none. */
-static int take_lookup(struct file *file, const struct fblk_dirent *d, u64 version)
+/* Take the entry's lookup over, or give it back if it cannot be one: the name is listed all the same. */
+static void take_lookup(struct file *file, const struct fblk_dirent *d, u64 version)
 {
 	if (!d->entry || !d->entry->nodeid || fblk_dirent_is_dot(d))
-		return 0;
-	if (!fblk_entry_is_valid(d->entry)) {
+		return;
+	if (fblk_entry_is_valid(d->entry))
+		link_entry(file->f_path.dentry, d, version);
+	else
 		give_back(fblk_conn_of(file_inode(file)), d->entry->nodeid);
-		return -EIO;
-	}
-	link_entry(file->f_path.dentry, d, version);
-	return 0;
 }
 
 /* ---- a reply ----------------------------------------------------------------------------------- */
@@ -112,19 +121,17 @@ static int emit_reply(struct file *file, struct dir_context *ctx, const void *re
 	struct fblk_dirent d;
 	bool room = true;
 	size_t pos = 0;
-	int ret, err = 0;
+	int ret;
 
 	while ((ret = fblk_dirent_next(reply, len, plus, &pos, &d)) > 0) {
-		if (room && !err) {
+		if (room) {
 			room = dir_emit(ctx, d.name, d.namelen, d.ino, d.type);
 			if (room)
 				ctx->pos = d.next;
 		}
-		ret = take_lookup(file, &d, version);
-		if (ret)
-			err = ret;
+		take_lookup(file, &d, version);
 	}
-	return ret < 0 ? ret : err;
+	return ret;
 }
 
 static bool wants_plus(struct inode *dir, const struct dir_context *ctx)
@@ -133,9 +140,9 @@ static bool wants_plus(struct inode *dir, const struct dir_context *ctx)
 
 	if (!fblk_has(conn, FUSE_DO_READDIRPLUS))
 		return false;
-	if (!fblk_has(conn, FUSE_READDIRPLUS_AUTO) || ctx->pos == 0)
+	if (!fblk_has(conn, FUSE_READDIRPLUS_AUTO))
 		return true;
-	return test_and_clear_bit(FBLK_I_WANTS_PLUS, &fblk_i(dir)->flags);
+	return test_and_clear_bit(FBLK_I_WANTS_PLUS, &fblk_i(dir)->flags) || ctx->pos == 0;
 }
 
 static ssize_t call_readdir(struct file *file, loff_t pos, void *reply, size_t size, bool plus)
