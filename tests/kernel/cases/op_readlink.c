@@ -175,6 +175,23 @@ static void nul_inside_the_cache(void)
 	check_nul(FUSE_CACHE_SYMLINKS);
 }
 
+static void access_time_is_stale(void)
+{
+	struct kd *kd = kd_new();
+	struct kd_node *l = add_link(kd, "l", 2);
+	char buf[16];
+	struct kd_call *c;
+	struct stat st;
+
+	c = kd_call_readlink(kd, "l", buf, sizeof(buf));
+	kd_reply(kd_expect(kd, FUSE_READLINK, 2), "x", 1);
+	kd_finish(c, 1);
+	l->attr.atime = 9999;
+	kd_auto(kd, FUSE_GETATTR);
+	kd_finish(kd_call_stat(kd, "l", &st), 0);
+	CHECK_EQ(st.st_atime, 9999);
+}
+
 /* A shorter target leaves nothing of a longer one. */
 static void nothing_is_left_of_another(void)
 {
@@ -261,6 +278,7 @@ static const struct kernel_case cases[] = {
 	CASE("readlink/nul-inside-the-cache", nul_inside_the_cache,
 	     differs(stock, "it cuts a target at a NUL inside; ours is an error, because no target has one")),
 	CASE("readlink/nothing-is-left-of-another", nothing_is_left_of_another),
+	CASE("readlink/access-time-is-stale", access_time_is_stale),
 	CASE("readlink/is-cached-when-negotiated", is_cached_when_negotiated),
 	CASE("readlink/cached-until-told", cached_until_told),
 	CASE("readlink/errors-are-not-cached", errors_are_not_cached),
