@@ -13,7 +13,7 @@ struct promise {
 	uint64_t other_size, other_digest;	/* the name may also lead to this */
 	bool has_other;
 	size_t from, until;
-	int inode;				/* the model's */
+	int inode, other_inode;			/* the model's; -1: none, or gone */
 };
 
 struct promises {

@@ -69,9 +69,25 @@ static size_t now(struct crash *w)
 
 static void touch_inode(struct crash *w, int inode)
 {
-	for (size_t i = 0; i < promises.count; i++)
-		if (promises.list[i].inode == inode && promises.list[i].until == FOREVER)
-			promises.list[i].until = now(w);
+	for (size_t i = 0; i < promises.count; i++) {
+		struct promise *p = &promises.list[i];
+
+		if (p->until == FOREVER && (p->inode == inode || p->other_inode == inode))
+			p->until = now(w);
+	}
+}
+
+/* The inode is gone and its number may be used again: what it held changes no more. */
+static void inode_gone(int inode)
+{
+	for (size_t i = 0; i < promises.count; i++) {
+		struct promise *p = &promises.list[i];
+
+		if (p->inode == inode)
+			p->inode = -1;
+		if (p->other_inode == inode)
+			p->other_inode = -1;
+	}
 }
 
 /* The path and what lies below it. */
@@ -128,6 +144,7 @@ static void promise_all(struct crash *w)
 		p->from = now(w);
 		p->until = FOREVER;
 		p->inode = names[i].inode;
+		p->other_inode = -1;
 	}
 }
 
@@ -201,6 +218,7 @@ static void drop_link(struct crash *w, int inode)
 		return;
 	fk_forget(w->fk, inodes[inode].nodeid, fk_lookups(w->fk, inodes[inode].nodeid));
 	inodes[inode].used = false;
+	inode_gone(inode);
 }
 
 static void do_make(struct crash *w)
@@ -308,8 +326,9 @@ static bool is_below(int dir, int ancestor)
 }
 
 /* A name replaced leads to the old file or the new one, at every instant. */
-static void offer_either(struct crash *w, const struct name *target, const struct inode *in)
+static void offer_either(struct crash *w, const struct name *target, int other)
 {
+	const struct inode *in = &inodes[other];
 	char path[160];
 
 	path_of(target, path, sizeof(path));
@@ -327,6 +346,7 @@ static void offer_either(struct crash *w, const struct name *target, const struc
 		q->from = from > now(w) ? from : now(w);
 		q->until = FOREVER;
 		q->has_other = true;
+		q->other_inode = other;
 		q->other_size = in->size;
 		q->other_digest = digest(in->bytes, in->size);
 		return;
@@ -359,7 +379,7 @@ static void do_rename(struct crash *w)
 		return;
 	touch_name(w, n);
 	if (over)
-		offer_either(w, over, &inodes[inode]);
+		offer_either(w, over, inode);
 	assert_int_equal(fk_rename(w->fk, inodes[n->dir].nodeid, n->text, inodes[dir].nodeid, text), 0);
 	if (over) {
 		old = over->inode;
