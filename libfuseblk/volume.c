@@ -259,6 +259,7 @@ static int prepare(struct fuseblk_volume *vol, const char *options, char *error,
 {
 	int err = parse_options(vol, options, error, error_size);
 
+	fb_volume_set_interval(vol, true);
 	if (!err && vol->driver->prepare)
 		err = vol->driver->prepare(vol->driver_options, error, error_size);
 	return err == -EINVAL ? -FB_BAD_OPTIONS : err;
@@ -282,7 +283,6 @@ int fb_volume_prepare(const struct fuseblk_driver *driver, struct fb_device *dev
 	vol->ops = &vol->filled;
 	vol->device = device;
 	vol->errors = FUSEBLK_ERRORS_REMOUNT_RO;
-	vol->commit_ms = COMMIT_MS_SYNCFS;
 	snprintf(vol->source, sizeof(vol->source), "%s", source);
 	pthread_mutex_init(&vol->state_lock, NULL);
 	err = fb_node_table_new(vol, &vol->nodes);

@@ -57,7 +57,7 @@ struct fuseblk_volume {
 	_Atomic bool error_marked;	/* ->mark_error was called */
 	_Atomic bool panicked;		/* errors=panic: the daemon ends after this request */
 	bool opened;			/* ->close owed */
-	unsigned commit_ms;		/* the committer's period; set by fb_volume_set_interval() */
+	unsigned commit_ms;		/* the committer's period; as for a kernel with SYNCFS until INIT calls fb_volume_set_interval() */
 	enum fuseblk_errors errors;
 	bool discard;
 	bool kernel_times;		/* the writeback cache is in force: the kernel keeps the times of files it writes; set by INIT */

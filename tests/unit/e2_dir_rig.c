@@ -133,7 +133,7 @@ unsigned rig_links(struct rig *r, uint64_t ino)
 
 const struct rig_kind rig_kind = {
 	.driver = &e2_driver,
-	.options = "errors=continue",
+	.options = "errors=continue,commit=900",
 	.check = check_image,
 	.remove = remove_name,
 };

@@ -119,7 +119,7 @@ int rig_change(struct rig *r, uint64_t dir, int (*fn)(struct rig *r, struct fuse
 
 const struct rig_kind rig_kind = {
 	.driver = &fat_driver,
-	.options = "utf8,errors=continue,tz=UTC",
+	.options = "utf8,errors=continue,tz=UTC,commit=900",
 	.check = check_image,
 	.remove = remove_name,
 };

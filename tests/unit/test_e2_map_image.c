@@ -294,7 +294,7 @@ static struct fb_device *start(const struct image *im, struct fb_device **mem, s
 	dev = open_image(mem);
 	if (log)
 		assert_int_equal(fb_device_fault_log(dev, log), 0);
-	if (fb_volume_new(&driver, dev, im->name, "", &vol, error, sizeof(error)))
+	if (fb_volume_new(&driver, dev, im->name, "commit=900", &vol, error, sizeof(error)))
 		fail_msg("%s: %s", im->name, error);
 	assert_int_equal(fb_volume_start(vol), 0);
 	find_files();

@@ -56,7 +56,7 @@ static void test_strict(void **state)
 
 	(void)state;
 	rig_make(&r, RIG_SIZE, RIG_FAT16);
-	r.options = "utf8,check=strict,errors=continue,tz=UTC";
+	r.options = "utf8,check=strict,errors=continue,tz=UTC,commit=900";
 	rig_mount(&r, false);
 	assert_int_equal(rig_create(&r, RIG_ROOT, "lower", RIG_FILE, NULL), 0);
 	assert_int_equal(rig_create(&r, RIG_ROOT, "Mixed.txt", RIG_FILE, NULL), 0);

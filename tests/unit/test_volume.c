@@ -232,6 +232,26 @@ static void test_refused(void **state)
 	assert_int_equal(new("text=a,ro=1", &vol), -FB_BAD_OPTIONS);
 }
 
+/* commit= holds from the beginning, not only after INIT. */
+static void test_commit_interval(void **state)
+{
+	static const struct { const char *options; unsigned before, with, without; } rows[] = {
+		{ "", 5000, 5000, 200 }, { "commit=0", 5000, 5000, 200 }, { "commit=900", 900000, 900000, 900000 },
+	};
+	struct fuseblk_volume *vol;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(new(rows[i].options, &vol), 0);
+		assert_int_equal(vol->commit_ms, rows[i].before);
+		fb_volume_set_interval(vol, true);
+		assert_int_equal(vol->commit_ms, rows[i].with);
+		fb_volume_set_interval(vol, false);
+		assert_int_equal(vol->commit_ms, rows[i].without);
+		fb_volume_free(vol);
+	}
+}
+
 static void test_start_fails(void **state)
 {
 	struct fuseblk_volume *vol;
@@ -459,7 +479,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life), cmocka_unit_test(test_read_only_writes_nothing),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_start_fails),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_commit_interval), cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_damage_remount_ro), cmocka_unit_test(test_damage_continue),
 		cmocka_unit_test(test_damage_panic), cmocka_unit_test(test_write_fails),
 		cmocka_unit_test(test_remount), cmocka_unit_test(test_lazy_start),
