@@ -181,7 +181,7 @@ static ssize_t part_result(const struct part *part, ssize_t result)
 {
 	if (result < 0 || !part->is_write)
 		return result;
-	return part->out.size > part->len ? -EIO : part->out.size;
+	return fblk_taken(part->out.size, part->len);
 }
 
 /* ---- one after the other --------------------------------------------------------------------------- */
@@ -346,9 +346,9 @@ ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write)
 		return ret;
 	if (write)
 		forget_pages(inode, iocb->ki_pos, len);
-	if (may_be_later(iocb, len, write))
-		return transfer_later(iocb, iter, write);
-	ret = transfer_now(iocb, iter, write);
+	ret = may_be_later(iocb, len, write) ? transfer_later(iocb, iter, write) : transfer_now(iocb, iter, write);
+	if (!write)
+		fblk_read_done(inode);
 	if (ret > 0 && write)
 		wrote(inode, iocb->ki_pos, ret);
 	if (ret > 0)

@@ -10,6 +10,7 @@
  *	request.c	a call: made, waited for, interrupted
  *	copy.c		bytes between a request and the daemon's buffers
  *	dev.c		/dev/fuse
+ *	splice.c	/dev/fuse and pipes
  *	notify.c	what the daemon sends unasked
  *	ctl.c		fusectl
  *	super.c		mount, options, statfs, sync, umount
@@ -208,8 +209,15 @@ int fblk_copy_reply(struct fblk_req *req, struct iov_iter *from, size_t len);
 /* dev.c, ctl.c, super.c */
 int fblk_dev_init(void);
 void fblk_dev_fini(void);
-/* The file is an open /dev/fuse that the mounter's namespace opened. */
 bool fblk_is_dev(const struct file *file);
+/* The channel of an open /dev/fuse, NULL before its mount. */
+struct fblk_channel *fblk_dev_channel(const struct file *file);
+/* One request into @to; one message from @from. */
+ssize_t fblk_dev_read(struct file *file, struct iov_iter *to);
+ssize_t fblk_dev_write(struct file *file, struct iov_iter *from);
+/* splice.c */
+ssize_t fblk_dev_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len, unsigned int flags);
+ssize_t fblk_dev_splice_write(struct pipe_inode_info *pipe, struct file *file, loff_t *pos, size_t len, unsigned int flags);
 int fblk_ctl_init(void);
 void fblk_ctl_fini(void);
 /* fblk_mutex held. */
@@ -322,6 +330,8 @@ u64 fblk_attr_version(struct fblk_conn *conn);
 u64 fblk_valid_until(u64 seconds, u32 nanoseconds);
 /* The attributes @mask (STATX_*) are to be asked for before they are used again. */
 void fblk_stale(struct inode *inode, u32 mask);
+/* The daemon may have changed the time of the last access. */
+void fblk_read_done(struct inode *inode);
 /* What adding or removing a name does to the directory. */
 void fblk_dir_changed(struct inode *dir);
 /* i_size was changed by us to at least @end. */
@@ -404,6 +414,13 @@ vm_fault_t fblk_page_mkwrite(struct vm_fault *vmf);
 ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write);
 /* Bytes that one READ or WRITE may carry. */
 size_t fblk_io_max(const struct fblk_conn *conn, bool write);
+/* What a daemon says that it took of @asked bytes: their number, or -EIO if there were not so many. */
+static inline ssize_t fblk_taken(u32 size, size_t asked)
+{
+	if (size > asked)
+		return -EIO;
+	return size;
+}
 /* Fill the heads of READ and WRITE. */
 void fblk_fill_read(struct fuse_read_in *in, const struct fblk_file *ff, loff_t pos, u32 size, unsigned int f_flags);
 void fblk_fill_write(struct fuse_write_in *in, const struct fblk_file *ff, loff_t pos, u32 size, unsigned int f_flags);

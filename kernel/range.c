@@ -143,7 +143,7 @@ static ssize_t call_copy(struct file *in, loff_t pos_in, struct file *out, loff_
 	err = fblk_call_optional(fblk_conn_of(from), &args);
 	if (err)
 		return err;
-	return reply.size > body.len ? -EIO : reply.size;
+	return fblk_taken(reply.size, body.len);
 }
 
 /* Both files are locked against nothing but their own dirty pages: the target by its i_rwsem. */

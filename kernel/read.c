@@ -67,6 +67,7 @@ static void read_ended(struct fblk_req *req, ssize_t result)
 
 	if (result >= 0 && result < read->in.size)
 		fblk_found_end(read->inode, read->in.offset + result, read->version);
+	fblk_read_done(read->inode);
 	if (result >= 0)
 		fill_pages(read, result);
 	else

@@ -91,7 +91,7 @@ static ssize_t send_batch(struct kiocb *iocb, const struct batch *b, loff_t pos)
 	struct fblk_args args = FBLK_ARGS(FUSE_WRITE, fblk_nodeid(inode));
 	struct fuse_write_out out = {};
 	struct fuse_write_in in;
-	int err;
+	ssize_t ret;
 
 	fblk_fill_write(&in, fblk_f(iocb->ki_filp), pos, b->len, iocb->ki_filp->f_flags);
 	fblk_in(&args, &in, sizeof(in));
@@ -99,10 +99,10 @@ static ssize_t send_batch(struct kiocb *iocb, const struct batch *b, loff_t pos)
 	args.nr_data = b->nr;
 	args.data_len = b->len;
 	fblk_out(&args, &out, sizeof(out));
-	err = fblk_call(fblk_conn_of(inode), &args);
-	if (err)
-		return err;
-	return out.size > b->len || !out.size ? -EIO : out.size;
+	ret = fblk_call(fblk_conn_of(inode), &args);
+	if (!ret)
+		ret = fblk_taken(out.size, b->len);
+	return ret ? ret : -EIO;
 }
 
 /* One WRITE's worth.  Returns the bytes that the daemon took, or an error. */
@@ -121,7 +121,6 @@ static ssize_t write_some(struct kiocb *iocb, struct batch *b, struct iov_iter *
 	end_batch(b, max_t(ssize_t, written, 0));
 	if (written < 0)
 		return written;
-	/* what was copied but not taken is to be written again */
 	iov_iter_revert(from, b->len - written);
 	fblk_grow(inode, iocb->ki_pos + written);
 	iocb->ki_pos += written;
@@ -138,13 +137,17 @@ ssize_t fblk_cached_write(struct kiocb *iocb, struct iov_iter *from)
 	if (iocb->ki_pos > i_size_read(inode))
 		truncate_pagecache(inode, i_size_read(inode));
 	b.most = min_t(size_t, fblk_conn_of(inode)->proto.max_pages, iov_iter_npages(from, INT_MAX) + 1);
+	if (!fblk_has(fblk_conn_of(inode), FUSE_BIG_WRITES))
+		b.most = 1;
 	b.data = kmalloc_array(b.most, sizeof(*b.data), GFP_KERNEL);
 	if (!b.data)
 		return -ENOMEM;
-	while (iov_iter_count(from) && ret >= 0) {
+	while (iov_iter_count(from)) {
 		ret = write_some(iocb, &b, from);
 		if (ret > 0)
 			total += ret;
+		if (ret < (ssize_t)b.len)
+			break;		/* the caller is told how much the daemon took */
 	}
 	kfree(b.data);
 	fblk_stale(inode, STATX_MTIME | STATX_CTIME | STATX_SIZE | STATX_BLOCKS);
