@@ -15,7 +15,7 @@ LIST_HEAD(fblk_mounted);
 
 static const struct file_operations dev_operations;
 
-static struct fblk_channel *channel(const struct file *file)
+struct fblk_channel *fblk_dev_channel(const struct file *file)
 {
 	return smp_load_acquire(&((struct file *)file)->private_data);
 }
@@ -162,9 +162,9 @@ static ssize_t hand_out(struct fblk_channel *ch, struct fblk_work *work, struct 
 	}
 }
 
-static ssize_t dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
+ssize_t fblk_dev_read(struct file *file, struct iov_iter *to)
 {
-	struct fblk_channel *ch = channel(iocb->ki_filp);
+	struct fblk_channel *ch = fblk_dev_channel(file);
 	struct fblk_work work;
 	ssize_t ret;
 
@@ -177,13 +177,18 @@ static ssize_t dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (!ret)
 			ret = hand_out(ch, &work, to);
 		else if (ret == -EAGAIN) {
-			ret = wait_for_work(ch->conn, iocb->ki_filp);
+			ret = wait_for_work(ch->conn, file);
 			if (ret)
 				return ret;
 			ret = -EAGAIN;
 		}
 	} while (ret == -EAGAIN);
 	return ret == -ENODEV ? end_of_connection(ch->conn) : ret;
+}
+
+static ssize_t dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return fblk_dev_read(iocb->ki_filp, to);
 }
 
 /* ---- writing ------------------------------------------------------------------------- */
@@ -217,9 +222,9 @@ static int write_interrupt_reply(struct fblk_channel *ch, const struct fuse_out_
 	return fblk_queue_interrupt_reply(&ch->conn->queue, &ch->lane, head->unique & ~1ULL, head->error);
 }
 
-static ssize_t dev_write_iter(struct kiocb *iocb, struct iov_iter *from)
+ssize_t fblk_dev_write(struct file *file, struct iov_iter *from)
 {
-	struct fblk_channel *ch = channel(iocb->ki_filp);
+	struct fblk_channel *ch = fblk_dev_channel(file);
 	size_t len = iov_iter_count(from);
 	struct fuse_out_header head;
 	int err;
@@ -243,11 +248,16 @@ static ssize_t dev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return err ? err : (ssize_t)len;
 }
 
+static ssize_t dev_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return fblk_dev_write(iocb->ki_filp, from);
+}
+
 /* ---- the rest -------------------------------------------------------------------------- */
 
 static __poll_t dev_poll(struct file *file, poll_table *wait)
 {
-	struct fblk_channel *ch = channel(file);
+	struct fblk_channel *ch = fblk_dev_channel(file);
 
 	if (!ch)
 		return EPOLLERR;
@@ -259,7 +269,7 @@ static __poll_t dev_poll(struct file *file, poll_table *wait)
 
 static int dev_fasync(int fd, struct file *file, int on)
 {
-	struct fblk_channel *ch = channel(file);
+	struct fblk_channel *ch = fblk_dev_channel(file);
 
 	return ch ? fasync_helper(fd, file, on, &ch->conn->fasync) : -EPERM;
 }
@@ -272,7 +282,7 @@ static int dev_open(struct inode *inode, struct file *file)
 
 static int dev_release(struct inode *inode, struct file *file)
 {
-	struct fblk_channel *ch = channel(file);
+	struct fblk_channel *ch = fblk_dev_channel(file);
 
 	if (!ch)
 		return 0;
@@ -291,7 +301,7 @@ static long clone_channel(struct file *file, struct file *other)
 	if (!fblk_is_dev(other) || other->f_cred->user_ns != file->f_cred->user_ns)
 		return -EINVAL;
 	mutex_lock(&fblk_mutex);
-	ch = channel(other);
+	ch = fblk_dev_channel(other);
 	if (ch)
 		ret = fblk_channel_open(file, ch->conn);
 	mutex_unlock(&fblk_mutex);
@@ -323,8 +333,8 @@ static const struct file_operations dev_operations = {
 	.llseek = no_llseek,
 	.read_iter = dev_read_iter,
 	.write_iter = dev_write_iter,
-	.splice_read = fblk_splice_read,
-	.splice_write = iter_file_splice_write,
+	.splice_read = fblk_dev_splice_read,
+	.splice_write = fblk_dev_splice_write,
 	.poll = dev_poll,
 	.fasync = dev_fasync,
 	.unlocked_ioctl = dev_ioctl,

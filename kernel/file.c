@@ -335,11 +335,17 @@ static ssize_t fblk_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return generic_file_read_iter(iocb, to);
 }
 
+/* Asking for a capability costs a call, which a daemon that wants every write to itself is spared: it knows. */
+static bool has_privs_to_lose(const struct file *file)
+{
+	return !(fblk_f(file)->open_flags & FOPEN_DIRECT_IO) || is_sxid(file_inode(file)->i_mode);
+}
+
 static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 {
 	ssize_t ret = generic_write_checks(iocb, from);
 
-	if (ret > 0) {
+	if (ret > 0 && has_privs_to_lose(iocb->ki_filp)) {
 		int err = file_remove_privs(iocb->ki_filp);
 
 		if (err)

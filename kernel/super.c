@@ -213,6 +213,37 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 	return err ? err : fblk_conn_start(conn);
 }
 
+static int is_of_conn(struct super_block *sb, struct fs_context *fc)
+{
+	return sb->s_fs_info == fc->sget_key;
+}
+
+static int set_none(struct super_block *sb, struct fs_context *fc)
+{
+	return -ENOTCONN;
+}
+
+/* Another mount of the superblock that this /dev/fuse serves. */
+static int get_tree_again(struct fs_context *fc, struct fblk_conn *conn)
+{
+	struct super_block *sb;
+
+	fc->sget_key = conn;
+	sb = sget_fc(fc, is_of_conn, set_none);
+	fc->sget_key = NULL;
+	if (IS_ERR(sb))
+		return PTR_ERR(sb);
+	fc->root = dget(sb->s_root);
+	return 0;
+}
+
+static int get_tree_fuse(struct fs_context *fc, struct file *dev)
+{
+	struct fblk_channel *ch = fblk_is_dev(dev) ? fblk_dev_channel(dev) : NULL;
+
+	return ch ? get_tree_again(fc, ch->conn) : get_tree_nodev(fc, fill_super);
+}
+
 /* An existing superblock was found: its daemon is another. */
 static int refuse_second(struct fs_context *fc)
 {
@@ -234,8 +265,8 @@ static int get_tree(struct fs_context *fc)
 	o->dev = fget(o->fd);
 	if (!o->dev)
 		return invalfc(fc, "fd=%u is not open", o->fd);
-	err = o->is_blkdev ? get_tree_bdev(fc, fill_super) : get_tree_nodev(fc, fill_super);
-	if (!err && !o->filled)
+	err = o->is_blkdev ? get_tree_bdev(fc, fill_super) : get_tree_fuse(fc, o->dev);
+	if (!err && o->is_blkdev && !o->filled)
 		err = refuse_second(fc);
 	fput(o->dev);
 	o->dev = NULL;
