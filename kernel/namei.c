@@ -492,6 +492,7 @@ static int readlink_page(struct inode *inode, struct page *page)
 	args.data_is_reply = true;
 	args.reply_varies = true;
 	len = fblk_call(fblk_conn_of(inode), &args);
+	fblk_read_done(inode);
 	if (len < 0)
 		return len;
 	memset(page_address(page) + len, 0, PAGE_SIZE - len);
