@@ -130,6 +130,8 @@ static void fill_read_args(struct part *part, struct kiocb *iocb, loff_t pos)
 
 	args->opcode = FUSE_READ;
 	fblk_fill_read(&part->in.read, part->ff, pos, part->len, iocb->ki_filp->f_flags);
+	part->in.read.read_flags = FUSE_READ_LOCKOWNER;
+	part->in.read.lock_owner = fblk_owner(part->ff->conn, current->files);
 	fblk_in(args, &part->in.read, sizeof(part->in.read));
 	args->data_is_reply = true;
 	args->reply_varies = true;
@@ -141,6 +143,8 @@ static void fill_write_args(struct part *part, struct kiocb *iocb, loff_t pos)
 
 	args->opcode = FUSE_WRITE;
 	fblk_fill_write(&part->in.write, part->ff, pos, part->len, iocb->ki_filp->f_flags);
+	part->in.write.write_flags = FUSE_WRITE_LOCKOWNER;
+	part->in.write.lock_owner = fblk_owner(part->ff->conn, current->files);
 	fblk_in(args, &part->in.write, sizeof(part->in.write));
 	fblk_out(args, &part->out, sizeof(part->out));
 }
@@ -320,6 +324,12 @@ static bool may_be_later(struct kiocb *iocb, size_t len, bool is_write)
 	return !is_write || iocb->ki_pos + len <= i_size_read(inode);
 }
 
+/* Only who has nothing cached asks the daemon what is there. */
+static bool is_past_end(const struct kiocb *iocb)
+{
+	return !(fblk_f(iocb->ki_filp)->open_flags & FOPEN_DIRECT_IO) && iocb->ki_pos >= i_size_read(file_inode(iocb->ki_filp));
+}
+
 static void forget_pages(struct inode *inode, loff_t pos, size_t len)
 {
 	invalidate_inode_pages2_range(inode->i_mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
@@ -339,7 +349,7 @@ ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write)
 	size_t len = iov_iter_count(iter);
 	ssize_t ret;
 
-	if (!len)
+	if (!len || (!write && is_past_end(iocb)))
 		return 0;
 	ret = filemap_write_and_wait_range(inode->i_mapping, iocb->ki_pos, iocb->ki_pos + len - 1);
 	if (ret)
