@@ -405,8 +405,10 @@ static int remove(struct inode *dir, struct dentry *entry, u32 opcode)
 		fblk_dir_changed(dir);
 		lost_a_name(d_inode(entry));
 	}
-	if (!err || err == -EINTR || err == -ENOENT)
+	if (!err)
 		fblk_entry_stale(entry);
+	else if (err == -EINTR || err == -ENOENT)
+		d_invalidate(entry);
 	return err;
 }
 
@@ -470,9 +472,9 @@ static int fblk_rename(struct fblk_idmap *idmap, struct inode *dir, struct dentr
 		renamed(dir, entry, newdir, newentry, flags);
 	if (err == -EINTR) {
 		/* done or not: ask again for both */
-		fblk_entry_stale(entry);
+		d_invalidate(entry);
 		if (d_really_is_positive(newentry))
-			fblk_entry_stale(newentry);
+			d_invalidate(newentry);
 	}
 	return err == -ENOSYS && flags ? -EINVAL : err;
 }
