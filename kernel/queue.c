@@ -165,7 +165,7 @@ void fblk_queue_forget(struct fblk_queue *q, struct fblk_forget *f)
 
 static bool ask_interrupt_locked(struct fblk_queue *q, struct fblk_ticket *t)
 {
-	if (t->state != FBLK_SENT || q->no_interrupt || !list_empty(&t->interrupt))
+	if (t->state != FBLK_SENT || !t->interrupted || q->no_interrupt || !list_empty(&t->interrupt))
 		return false;
 	list_add_tail(&t->interrupt, &q->interrupts);
 	return true;
@@ -320,7 +320,7 @@ int fblk_queue_sent(struct fblk_queue *q, struct fblk_lane *lane, struct fblk_ti
 		t->pinned = false;
 		t->state = FBLK_SENT;
 		list_move_tail(&t->link, bucket(lane, t->unique));
-		asked = t->interrupted && ask_interrupt_locked(q, t);
+		asked = ask_interrupt_locked(q, t);
 	}
 	spin_unlock(&q->lock);
 	if (aborted) {
@@ -401,17 +401,22 @@ int fblk_queue_interrupt_reply(struct fblk_queue *q, struct fblk_lane *lane, u64
 {
 	struct fblk_ticket *t;
 	bool asked = false;
+	int err = 0;
 
 	spin_lock(&q->lock);
 	t = find_locked(lane, unique);
-	if (t && error == -ENOSYS)
+	if (!t)
+		err = -ENOENT;
+	else if (error == -ENOSYS)
 		q->no_interrupt = true;
-	else if (t && error == -EAGAIN)
+	else if (error == -EAGAIN && !t->interrupted)
+		err = -EINVAL;
+	else if (error == -EAGAIN)
 		asked = ask_interrupt_locked(q, t);
 	spin_unlock(&q->lock);
 	if (asked)
 		q->ops->readable(q);
-	return t ? 0 : -ENOENT;
+	return err;
 }
 
 /* ---- lanes, and the end --------------------------------------------------------------- */

@@ -134,11 +134,19 @@ void fblk_queue_end(struct fblk_queue *q, struct fblk_ticket *t, int error);
 /* Around what may sleep for long; false: it was aborted, nothing of it may be touched but by fblk_ticket_put(). */
 bool fblk_queue_pause(struct fblk_queue *q, struct fblk_ticket *t);
 bool fblk_queue_resume(struct fblk_queue *q, struct fblk_ticket *t);
-/* The daemon's answer to the INTERRUPT for @unique: -EAGAIN asks for another, -ENOSYS for no more.  Returns 0 or -ENOENT. */
+/*
+ * The daemon's answer to the INTERRUPT for @unique: -EAGAIN asks for another,
+ * -ENOSYS for no more than are waiting to be read.  Returns 0, -ENOENT if there
+ * is no such sent request, or -EINVAL if one that nobody interrupted is to be
+ * interrupted again.
+ */
 int fblk_queue_interrupt_reply(struct fblk_queue *q, struct fblk_lane *lane, u64 unique, int error);
 
 void fblk_lane_open(struct fblk_queue *q, struct fblk_lane *lane);
-/* What was sent on it fails with -ECONNABORTED.  True: it was the last one. */
+/*
+ * What was sent on it fails with -ECONNABORTED.  Nobody may be copying on it
+ * any more, not even in a pause.  True: it was the last one.
+ */
 bool fblk_lane_close(struct fblk_queue *q, struct fblk_lane *lane);
 
 /* ---- the caller's side ---------------------------------------------------- */
