@@ -9,7 +9,6 @@
  * that has a later one.
  */
 #include <linux/cred.h>
-#include <linux/iversion.h>
 #include <linux/pagemap.h>
 #include <linux/posix_acl.h>
 #include <linux/user_namespace.h>
@@ -48,7 +47,7 @@ void fblk_read_done(struct inode *inode)
 void fblk_dir_changed(struct inode *dir)
 {
 	fblk_stale(dir, STATX_BASIC_STATS);
-	inode_maybe_inc_iversion(dir, false);
+	fblk_dircache_drop(dir);
 }
 
 static void new_version_locked(struct fblk_inode *fi)

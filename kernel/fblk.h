@@ -20,6 +20,7 @@
  *	dentry.c	names: trusted for a time
  *	namei.c		what changes or looks up names
  *	readdir.c	directories
+ *	dircache.c	their entries, kept
  *	file.c		open files
  *	read.c write.c	the page cache: filled, written through, written back
  *	direct.c	reads and writes past the page cache
@@ -263,6 +264,8 @@ struct fblk_inode {
 	struct list_head writers;	/* fblk_file.writer */
 	bool size_unstable;		/* a truncate or write is changing i_size */
 	unsigned long flags;		/* FBLK_I_* */
+	u64 dir_version;		/* of the names in it; never 0 */
+	struct fblk_dircache *dircache;	/* NULL until it is listed by one who may cache */
 	struct mutex dir_lock;		/* lookups and reads of a directory, for daemons that want one at a time */
 };
 
@@ -368,6 +371,17 @@ extern const struct address_space_operations fblk_symlink_aops;
 /* readdir.c */
 extern const struct file_operations fblk_dir_operations;
 
+/* dircache.c */
+struct fblk_dircache;
+void fblk_dircache_free(struct fblk_inode *fi);
+/* What is kept of the directory does not hold any more. */
+void fblk_dircache_drop(struct inode *dir);
+/* List from what is kept: 1, 0 if the daemon is to be asked from ctx->pos on, or an error. */
+int fblk_dircache_emit(struct file *file, struct dir_context *ctx);
+/* The daemon gave @d at @pos; it said that there is nothing at @pos. */
+void fblk_dircache_add(struct file *file, loff_t pos, const struct fblk_dirent *d);
+void fblk_dircache_end(struct file *file, loff_t pos);
+
 /* file.c */
 struct fblk_file {
 	refcount_t refs;		/* the struct file, calls under way on its behalf */
@@ -378,7 +392,8 @@ struct fblk_file {
 	bool is_dir;
 	bool unasked;			/* the daemon does not want to hear of open and close */
 	struct list_head writer;	/* fblk_inode.writers, or empty */
-	struct mutex readdir_lock;
+	struct mutex readdir_lock;	/* what follows, and the reading itself */
+	loff_t cache_pos, cache_off;	/* the directory's offset after what dircache.c gave last, and where the next record is */
 	struct fblk_req release;	/* made at open, so that close cannot fail */
 	struct fuse_release_in release_in;
 };

@@ -217,7 +217,11 @@ int fblk_dir_open(struct inode *inode, struct file *file)
 	if (fblk_is_bad(inode))
 		return -EIO;
 	err = generic_file_open(inode, file);
-	return err ? err : open_handle(inode, file, true);
+	if (!err)
+		err = open_handle(inode, file, true);
+	if (!err && !(fblk_f(file)->open_flags & FOPEN_KEEP_CACHE))
+		fblk_dircache_drop(inode);
+	return err;
 }
 
 /* ---- close ---------------------------------------------------------------------------------- */

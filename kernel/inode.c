@@ -38,6 +38,8 @@ struct inode *fblk_alloc_inode(struct super_block *sb)
 	fi->blkbits = 0;
 	fi->size_unstable = false;
 	fi->flags = 0;
+	fi->dir_version = 1;
+	fi->dircache = NULL;
 	fi->forget = fblk_forget_new();
 	if (fi->forget)
 		return &fi->inode;
@@ -50,6 +52,7 @@ void fblk_free_inode(struct inode *inode)
 	struct fblk_inode *fi = fblk_i(inode);
 
 	fblk_forget_free(fi->forget);
+	fblk_dircache_free(fi);
 	kmem_cache_free(inode_cache, fi);
 }
 

@@ -42,6 +42,8 @@ static int inval_inode(struct fblk_conn *conn, struct iov_iter *from)
 	forget_all_cached_acls(inode);
 	if (out.off >= 0 && (S_ISREG(inode->i_mode) || S_ISLNK(inode->i_mode)))
 		drop_range(inode, out.off, out.len);
+	if (out.off >= 0 && S_ISDIR(inode->i_mode))
+		fblk_dircache_drop(inode);
 	iput(inode);
 	return 0;
 }

@@ -126,8 +126,10 @@ static int emit_reply(struct file *file, struct dir_context *ctx, const void *re
 	while ((ret = fblk_dirent_next(reply, len, plus, &pos, &d)) > 0) {
 		if (room) {
 			room = dir_emit(ctx, d.name, d.namelen, d.ino, d.type);
-			if (room)
+			if (room) {
+				fblk_dircache_add(file, ctx->pos, &d);
 				ctx->pos = d.next;
+			}
 		}
 		take_lookup(file, &d, version);
 	}
@@ -172,8 +174,11 @@ static int read_some(struct file *file, struct dir_context *ctx)
 	if (!reply)
 		return -ENOMEM;
 	ret = call_readdir(file, ctx->pos, reply, size, plus);
+	fblk_read_done(dir);
 	if (ret > 0)
 		ret = emit_reply(file, ctx, reply, ret, plus, version);
+	else if (!ret)
+		fblk_dircache_end(file, ctx->pos);
 	kfree(reply);
 	return ret;
 }
@@ -190,11 +195,13 @@ static int fblk_readdir(struct file *file, struct dir_context *ctx)
 	if (one_by_one)
 		mutex_lock(&fblk_i(dir)->dir_lock);
 	mutex_lock(&ff->readdir_lock);
-	err = read_some(file, ctx);
+	err = fblk_dircache_emit(file, ctx);
+	if (!err)
+		err = read_some(file, ctx);
 	mutex_unlock(&ff->readdir_lock);
 	if (one_by_one)
 		mutex_unlock(&fblk_i(dir)->dir_lock);
-	return err;
+	return min(err, 0);
 }
 
 const struct file_operations fblk_dir_operations = {
