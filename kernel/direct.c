@@ -143,7 +143,7 @@ static void fill_write_args(struct part *part, struct kiocb *iocb, loff_t pos)
 
 	args->opcode = FUSE_WRITE;
 	fblk_fill_write(&part->in.write, part->ff, pos, part->len, iocb->ki_filp->f_flags);
-	part->in.write.write_flags = FUSE_WRITE_LOCKOWNER;
+	part->in.write.write_flags = FUSE_WRITE_LOCKOWNER | (capable(CAP_FSETID) ? 0 : FUSE_WRITE_KILL_SUIDGID);
 	part->in.write.lock_owner = fblk_owner(part->ff->conn, current->files);
 	fblk_in(args, &part->in.write, sizeof(part->in.write));
 	fblk_out(args, &part->out, sizeof(part->out));

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include "fblk.h"
 
-#define IOCTL_SIZE_MAX (16u << 10)	/* more than _IOC_SIZE can say */
+#define MINOR_IOCTL_DIR 18		/* daemons before know of none on directories */
 
 /* The direction and size of @cmd's argument, with the two that lie about it. */
 static size_t argument_size(unsigned int cmd)
@@ -31,7 +31,7 @@ static int check(struct inode *inode)
 		return -EACCES;
 	if (fblk_is_bad(inode))
 		return -EIO;
-	if (S_ISDIR(inode->i_mode) && !fblk_has(conn, FUSE_HAS_IOCTL_DIR))
+	if (S_ISDIR(inode->i_mode) && conn->proto.minor < MINOR_IOCTL_DIR)
 		return -ENOTTY;
 	return 0;
 }
