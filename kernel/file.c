@@ -339,10 +339,10 @@ static ssize_t fblk_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return generic_file_read_iter(iocb, to);
 }
 
-/* Asking for a capability costs a call, which a daemon that wants every write to itself is spared: it knows. */
+/* A daemon that wants every write to itself is told by each which privileges go (FUSE_WRITE_KILL_SUIDGID). */
 static bool has_privs_to_lose(const struct file *file)
 {
-	return !(fblk_f(file)->open_flags & FOPEN_DIRECT_IO) || is_sxid(file_inode(file)->i_mode);
+	return !(fblk_f(file)->open_flags & FOPEN_DIRECT_IO);
 }
 
 static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
