@@ -26,7 +26,7 @@ STRICT = ["loglevel=6", "panic_on_warn=1", "hung_task_panic=1", "sysctl.kernel.h
 HOST_ROOT = ["-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
              "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
 
-Result = collections.namedtuple("Result", "console disk nonce")
+Result = collections.namedtuple("Result", "console output disk nonce")
 
 
 class Trouble(Exception):
@@ -54,6 +54,13 @@ def _tail(path, lines=15):
         return "".join("  | " + line.rstrip() + "\n" for line in f.readlines()[-lines:])
 
 
+def _show(output):
+    """What the task had printed when the guest died."""
+    with open(output, "rb") as f:
+        sys.stdout.buffer.write(f.read().replace(b"\r\n", b"\n"))
+    sys.stdout.flush()
+
+
 def command(a, vmlinux, initramfs, serial_ports, words):
     """QEMU's command line, without disks: each serial port is a file; words are for the kernel."""
     ports = [arg for path in serial_ports for arg in ("-serial", "file:" + path)]
@@ -78,7 +85,7 @@ def boot(qemu_command, seconds):
 
 def run(a, vmlinux, initramfs, scratch):
     """Boot, run the task, power off. Returns a Result; raises Trouble."""
-    console, disk = os.path.join(scratch, "console"), os.path.join(scratch, "result")
+    console, output, disk = (os.path.join(scratch, name) for name in ("console", "output", "result"))
     nonce = secrets.token_hex(16)
     with open(disk, "wb") as f:
         f.truncate(RESULT_BYTES)
@@ -88,12 +95,13 @@ def run(a, vmlinux, initramfs, scratch):
         words.append("task.host=1")
         devices += HOST_ROOT
     start = time.monotonic()
-    ended = boot(command(a, vmlinux, initramfs, [console], words) + devices, a.timeout)
+    ended = boot(command(a, vmlinux, initramfs, [console, output], words) + devices, a.timeout)
     if a.verbose:
         print(f"tests/guest/run: guest {time.monotonic() - start:.1f} s", file=sys.stderr)
     if not ended:
+        _show(output)
         raise Trouble(124, f"the guest did not end within {a.timeout:g} s; its console ends:\n{_tail(console)}")
-    return Result(console, disk, nonce)
+    return Result(console, output, disk, nonce)
 
 
 def _complaints(text):
@@ -106,6 +114,7 @@ def bring_back(result, out, kept):
         bad = _complaints(f.read())
     with open(result.disk, "rb") as f:
         if f.read(NONCE_BYTES).split(b"\n")[0] != result.nonce.encode():
+            _show(result.output)
             raise Trouble(126 if bad else 125, f"the guest ended without a result; its console ({kept}) ends:\n{_tail(result.console)}")
         archive = tarfile.open(fileobj=io.BufferedReader(f), mode="r|")
         status = None
