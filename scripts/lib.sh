@@ -14,7 +14,8 @@ need_root() {
 # Install the packages of which none of the files or commands named is there.
 BUILD_PACKAGES="gcc make autoconf automake libtool pkg-config libblkid-dev libext2fs-dev comerr-dev zlib1g-dev libmount-dev libcmocka-dev e2fsprogs util-linux mount fdisk"
 TEST_PACKAGES="clang attr acl python3 fio sqlite3 git tar gzip fuse2fs procps psmisc kmod
-	qemu-system-x86 linux-image-amd64 busybox-static cpio mtools dosfstools fusefat unicode-data"
+	qemu-system-x86 linux-image-amd64 linux-headers-amd64 busybox-static cpio mtools dosfstools fusefat unicode-data"
+ALL_TEST_PACKAGES="ntfs-3g bindfs squashfuse squashfs-tools"
 install_missing() {
 	missing=
 	for p in "$@"; do
