@@ -19,6 +19,7 @@ struct fblk_dircache {
 	struct rw_semaphore lock;	/* shared to list, exclusive to add */
 	u64 version;			/* fblk_inode.dir_version when it was begun; 0: not begun */
 	struct timespec64 mtime;
+	u64 list;			/* which list this is: another each time that one is begun */
 	loff_t next;			/* the daemon's offset after the last record */
 	loff_t size;			/* bytes in the pages */
 	bool complete;
@@ -78,6 +79,7 @@ static void begin(struct fblk_dircache *dc, struct inode *dir)
 {
 	dc->version = READ_ONCE(fblk_i(dir)->dir_version);
 	dc->mtime = dir->i_mtime;
+	dc->list++;
 	dc->next = 0;
 	dc->size = 0;
 	dc->complete = false;
@@ -142,11 +144,13 @@ void fblk_dircache_add(struct file *file, loff_t pos, const struct fblk_dirent *
 void fblk_dircache_end(struct file *file, loff_t pos)
 {
 	struct inode *dir = file_inode(file);
-	struct fblk_dircache *dc = fblk_f(file)->open_flags & FOPEN_CACHE_DIR ? cache_of(dir) : NULL;
+	struct fblk_dircache *dc = fblk_f(file)->open_flags & FOPEN_CACHE_DIR ? make_cache(dir) : NULL;
 
 	if (!dc)
 		return;
 	down_write(&dc->lock);
+	if (!pos && !is_current(dc, dir))
+		begin(dc, dir);
 	if (pos == dc->next && is_current(dc, dir))
 		dc->complete = true;
 	up_write(&dc->lock);
@@ -154,7 +158,7 @@ void fblk_dircache_end(struct file *file, loff_t pos)
 
 /* ---- listing ------------------------------------------------------------------------------- */
 
-/* What is on one page from @ff->cache_off on.  False: the caller has no room for more. */
+/* What is on one page from @ff->cache_off on, as soon as that is where the caller is.  False: he has no room for more. */
 static bool emit_page(struct fblk_file *ff, struct dir_context *ctx, const void *bytes, loff_t end)
 {
 	while (ff->cache_off < end) {
@@ -163,10 +167,12 @@ static bool emit_page(struct fblk_file *ff, struct dir_context *ctx, const void 
 
 		if (offset + FUSE_NAME_OFFSET > PAGE_SIZE || !record->namelen)
 			break;
-		if (!dir_emit(ctx, record->name, record->namelen, record->ino, record->type))
-			return false;
-		ctx->pos = record->off;
-		ff->cache_pos = ctx->pos;
+		if (ff->cache_pos == ctx->pos) {
+			if (!dir_emit(ctx, record->name, record->namelen, record->ino, record->type))
+				return false;
+			ctx->pos = record->off;
+		}
+		ff->cache_pos = record->off;
 		ff->cache_off += record_size(record->namelen);
 		if (!offset_in_page(ff->cache_off))
 			return true;
@@ -175,16 +181,23 @@ static bool emit_page(struct fblk_file *ff, struct dir_context *ctx, const void 
 	return true;
 }
 
+/* Who has sought, or was in a list that is no more, is looked for from the beginning: records of another list begin elsewhere. */
+static void find_place(const struct fblk_dircache *dc, struct fblk_file *ff, const struct dir_context *ctx)
+{
+	if (ctx->pos && ff->cache_list == dc->list && ff->cache_pos == ctx->pos)
+		return;
+	ff->cache_list = dc->list;
+	ff->cache_pos = 0;
+	ff->cache_off = 0;
+}
+
 /* True: all that there was room for.  False: the daemon is to go on at ctx->pos. */
 static bool emit(struct fblk_dircache *dc, struct file *file, struct dir_context *ctx)
 {
 	struct fblk_file *ff = fblk_f(file);
 	bool room = true;
 
-	if (!ctx->pos)
-		ff->cache_off = 0;
-	else if (ctx->pos != ff->cache_pos)
-		return false;
+	find_place(dc, ff, ctx);
 	while (room && ff->cache_off < dc->size) {
 		struct page *page = find_get_page_flags(file->f_mapping, ff->cache_off >> PAGE_SHIFT, FGP_ACCESSED);
 		void *bytes;
@@ -198,7 +211,7 @@ static bool emit(struct fblk_dircache *dc, struct file *file, struct dir_context
 		kunmap_local(bytes);
 		put_page(page);
 	}
-	return true;
+	return !room || ff->cache_pos == ctx->pos;
 }
 
 int fblk_dircache_emit(struct file *file, struct dir_context *ctx)
