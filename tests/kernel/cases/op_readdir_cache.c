@@ -11,6 +11,7 @@
 #define KEEP (FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE)
 
 static uint8_t got[65536];
+static int padding;			/* of the names that READDIR finds */
 
 struct entry {
 	uint64_t ino;
@@ -33,13 +34,15 @@ static int read_all(struct kd *kd, int fd, size_t n)
 			struct kd_req *r = kd_next(kd, 5);
 			struct kd_dirents d = { .len = 0 };
 			uint64_t at = r ? ((const struct fuse_read_in *)r->arg)->offset : 0;
-			char name[16];
+			char name[300];
 
 			if (!r)
 				continue;
 			CHECK_EQ(r->opcode, FUSE_READDIR);
 			for (; at < n && d.len < 3000; at++) {
 				snprintf(name, sizeof(name), "name%04d", (int)at);
+				memset(name + 8, 0xff, (size_t)padding);
+				name[8 + padding] = '\0';
 				kd_dirent(&d, name, 100 + at, DT_REG, at + 1);
 			}
 			kd_reply(r, d.bytes, d.len);
@@ -140,12 +143,39 @@ static void seeks_in_what_is_kept(void)
 	CHECK_EQ(kd->count[FUSE_OPENDIR], 2);
 }
 
+/* Whose place is in a list that is no more, goes on in the new one, where the entries are elsewhere. */
+static void list_is_another_meanwhile(void)
+{
+	struct kd *kd = kd_new();
+	struct kd_call *c;
+	int fd, found = 5;
+	long len;
+
+	CHECK(reading(kd, CACHE, 20) > 0);
+	fd = kd_opened(kd, "", O_RDONLY | O_DIRECTORY, KEEP);
+	kd_finish(kd_call_getdents(kd, fd, got, 5 * 32), 5 * 32);
+	CHECK_EQ(kd_notify_inval_inode(kd, FUSE_ROOT_ID, 0, 0), 0);
+	padding = 200;
+	CHECK(reading(kd, CACHE, 40) > 0);
+	c = kd_call_getdents(kd, fd, got, sizeof(got));
+	len = kd_wait(c);
+	for (long at = 0; at < len; found++) {
+		const struct entry *e = (const struct entry *)(got + at);
+
+		CHECK_EQ(e->ino, 100 + found);
+		CHECK_EQ(strlen(e->name), 208);
+		at += e->len;
+	}
+	CHECK_EQ(found, 40);
+}
+
 static const struct kernel_case cases[] = {
 	CASE("dircache/many-entries", many_entries),
 	CASE("dircache/empty-directory", empty_directory),
 	CASE("dircache/half-a-reading-is-not-kept", half_a_reading_is_not_kept),
 	CASE("dircache/another-mtime-ends-it", another_mtime_ends_it),
 	CASE("dircache/an-invalidation-ends-it", an_invalidation_ends_it),
+	CASE("dircache/list-is-another-meanwhile", list_is_another_meanwhile),
 	CASE("dircache/seeks-in-what-is-kept", seeks_in_what_is_kept),
 };
 KERNEL_CASES(cases);

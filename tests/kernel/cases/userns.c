@@ -171,6 +171,34 @@ static void device_nodes_are_not_opened(void)
 	in_child(opens_a_device);
 }
 
+static void asks_for_an_acl(void)
+{
+	struct kd *kd;
+	char value[64];
+
+	enter_namespace(0);
+	kd = kd_new();
+	kd_add_file(kd, "f", 2, 10);
+	kd_finish(kd_call_getxattr(kd, "f", "system.posix_acl_access", value, sizeof(value)), -EOPNOTSUPP);
+	kd_finish(kd_call_setxattr(kd, "f", "system.posix_acl_access", "\2\0\0\0", 4, 0), -EOPNOTSUPP);
+	CHECK_EQ(kd->count[FUSE_GETXATTR] + kd->count[FUSE_SETXATTR], 0);
+}
+
+/* The ids in them would be another namespace's. */
+static void acl_attributes_are_refused(void)
+{
+	struct kd *kd = kd_new();
+	struct kd_call *c;
+	char value[64];
+
+	/* outside they are the daemon's affair */
+	kd_add_file(kd, "f", 2, 10);
+	c = kd_call_getxattr(kd, "f", "system.posix_acl_access", value, sizeof(value));
+	kd_reply_error(kd_expect(kd, FUSE_GETXATTR, 2), -ENODATA);
+	kd_finish(c, -ENODATA);
+	in_child(asks_for_an_acl);
+}
+
 /* ---- from outside ------------------------------------------------------------------ */
 
 static int to_child[2], to_parent[2];
@@ -228,6 +256,7 @@ static const struct kernel_case cases[] = {
 	CASE("userns/ids-must-be-known", ids_must_be_known),
 	CASE("userns/ids-are-the-namespaces", ids_are_the_namespaces),
 	CASE("userns/device-nodes-are-not-opened", device_nodes_are_not_opened),
+	CASE("userns/acl-attributes-are-refused", acl_attributes_are_refused),
 	CASE("userns/outsiders-do-not-enter", outsiders_do_not_enter),
 };
 KERNEL_CASES(cases);
