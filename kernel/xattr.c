@@ -31,6 +31,13 @@ static ssize_t call_for_bytes(struct fblk_conn *conn, struct fblk_args *args, st
 	return no_xattrs(ret);
 }
 
+/* The ids in an ACL would be taken for those of another namespace. */
+static bool is_refused(struct inode *inode, const char *name)
+{
+	return inode->i_sb->s_user_ns != &init_user_ns &&
+	       (!strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) || !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT));
+}
+
 static int fblk_getxattr(const struct xattr_handler *handler, struct dentry *dentry, struct inode *inode,
 			 const char *name, void *value, size_t size)
 {
@@ -39,6 +46,8 @@ static int fblk_getxattr(const struct xattr_handler *handler, struct dentry *den
 
 	if (fblk_is_bad(inode))
 		return -EIO;
+	if (is_refused(inode, name))
+		return -EOPNOTSUPP;
 	fblk_in(&args, &in, sizeof(in));
 	fblk_in(&args, name, strlen(name) + 1);
 	return call_for_bytes(fblk_conn_of(inode), &args, &in, value, min_t(size_t, size, XATTR_SIZE_MAX), XATTR_SIZE_MAX);
@@ -71,6 +80,8 @@ static int fblk_setxattr(const struct xattr_handler *handler, struct fblk_idmap 
 
 	if (fblk_is_bad(inode))
 		return -EIO;
+	if (is_refused(inode, name))
+		return -EOPNOTSUPP;
 	err = value ? setxattr(inode, name, value, size, flags) : removexattr(inode, name);
 	if (!err)
 		fblk_stale(inode, STATX_CTIME);
