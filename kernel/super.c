@@ -78,7 +78,7 @@ static bool has_begun(const struct fblk_conn *conn)
 static void fblk_put_super(struct super_block *sb)
 {
 	struct fblk_conn *conn = fblk_conn_of_sb(sb);
-	struct fblk_args args = FBLK_ARGS(FUSE_DESTROY, FUSE_ROOT_ID);
+	struct fblk_args args = FBLK_ARGS(FUSE_DESTROY, 0);
 
 	if (!conn->is_blkdev || !has_begun(conn))
 		return;
