@@ -117,10 +117,9 @@ static ssize_t max_background_write(struct file *file, const char __user *buf, s
 		return err;
 	conn = conn_of_file(file);
 	if (conn) {
-		fblk_queue_set_limits(&conn->queue, value, 0);
+		fblk_queue_set_max_background(&conn->queue, value);
 		fblk_conn_put(conn);
 	}
-	*pos += len;
 	return len;
 }
 
@@ -134,10 +133,9 @@ static ssize_t congestion_write(struct file *file, const char __user *buf, size_
 		return err;
 	conn = conn_of_file(file);
 	if (conn) {
-		fblk_queue_set_limits(&conn->queue, 0, value);
+		fblk_queue_set_congestion(&conn->queue, value);
 		fblk_conn_put(conn);
 	}
-	*pos += len;
 	return len;
 }
 

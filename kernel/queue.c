@@ -211,16 +211,28 @@ bool fblk_queue_is_congested(struct fblk_queue *q)
 	return READ_ONCE(q->background) >= READ_ONCE(q->congestion_threshold);
 }
 
-void fblk_queue_set_limits(struct fblk_queue *q, unsigned int max_background, unsigned int congestion_threshold)
+void fblk_queue_set_max_background(struct fblk_queue *q, unsigned int max_background)
 {
 	LIST_HEAD(none);
 
 	spin_lock(&q->lock);
-	if (max_background)
-		q->max_background = max_background;
-	if (congestion_threshold)
-		q->congestion_threshold = congestion_threshold;
+	q->max_background = max_background;
 	unlock_and_follow(q, &none, true);
+}
+
+void fblk_queue_set_congestion(struct fblk_queue *q, unsigned int threshold)
+{
+	spin_lock(&q->lock);
+	q->congestion_threshold = threshold;
+	spin_unlock(&q->lock);
+}
+
+void fblk_queue_set_limits(struct fblk_queue *q, unsigned int max_background, unsigned int congestion_threshold)
+{
+	if (congestion_threshold)
+		fblk_queue_set_congestion(q, congestion_threshold);
+	if (max_background)
+		fblk_queue_set_max_background(q, max_background);
 }
 
 /* ---- the daemon's side ------------------------------------------------------------ */

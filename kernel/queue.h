@@ -160,6 +160,9 @@ bool fblk_queue_is_full(struct fblk_queue *q);
 bool fblk_queue_is_congested(struct fblk_queue *q);
 /* 0: leave as it is. */
 void fblk_queue_set_limits(struct fblk_queue *q, unsigned int max_background, unsigned int congestion_threshold);
+/* One of them, to any value: with 0 every background request is held, or the queue is always congested. */
+void fblk_queue_set_max_background(struct fblk_queue *q, unsigned int max_background);
+void fblk_queue_set_congestion(struct fblk_queue *q, unsigned int threshold);
 
 /* Everything fails with -ECONNABORTED, now or when its copier comes by; nothing can be added any more. */
 void fblk_queue_abort(struct fblk_queue *q);
