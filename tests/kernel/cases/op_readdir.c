@@ -224,7 +224,7 @@ static size_t raw_entry(uint8_t *at, const struct fuse_dirent *e, const char *na
 	return FUSE_NAME_OFFSET + FUSE_DIRENT_ALIGN(len);
 }
 
-/* Reply with a good entry, then one that claims @namelen, with @stored bytes of @name. The result of getdents, then of the next. */
+/* A good entry, then one that claims @namelen and has @stored bytes of a name: what this getdents() and the next make of it. */
 static void check_namelen(uint32_t namelen, size_t stored, bool is_error)
 {
 	struct kd *kd = kd_new();
