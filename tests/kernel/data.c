@@ -146,10 +146,35 @@ uint8_t *data_map(int fd, size_t len, int prot, int flags)
 	return map;
 }
 
+static void tell_bdi(const struct kd *kd, const char *file, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/%s", kd->conn >> 20, kd->conn & 0xfffff, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		case_note("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* A new mount's share of dirty memory is nothing: what is dirty is written at any moment. */
+static void keep_dirty(const struct kd *kd)
+{
+	static const struct kd *kept;
+
+	if (kept == kd)
+		return;
+	tell_bdi(kd, "max_ratio", "100");
+	tell_bdi(kd, "min_ratio", "5");
+	kept = kd;
+}
+
 void (data_dirty)(struct kd *kd, uint8_t *map, unsigned int page)
 {
 	uint64_t before = kd->auto_ops;
 
+	keep_dirty(kd);
 	kd_auto(kd, FUSE_READ);
 	(kd_finish)(kd_call_touch(kd, map + page * PAGE, true), 0);
 	kd->auto_ops = before;
