@@ -27,6 +27,18 @@ static void drop_range(struct inode *inode, loff_t offset, loff_t length)
 	invalidate_inode_pages2_range(inode->i_mapping, first, last);
 }
 
+/* Nor is an answer to be trusted that is under way. */
+static void distrust(struct fblk_conn *conn, struct inode *inode)
+{
+	struct fblk_inode *fi = fblk_i(inode);
+
+	spin_lock(&fi->lock);
+	fi->attr_version = atomic64_inc_return(&conn->attr_version);
+	spin_unlock(&fi->lock);
+	fblk_stale(inode, STATX_BASIC_STATS);
+	forget_all_cached_acls(inode);
+}
+
 static int inval_inode(struct fblk_conn *conn, struct iov_iter *from)
 {
 	struct fuse_notify_inval_inode_out out;
@@ -38,8 +50,7 @@ static int inval_inode(struct fblk_conn *conn, struct iov_iter *from)
 	inode = fblk_ilookup(conn->sb, out.ino);
 	if (!inode)
 		return -ENOENT;
-	fblk_stale(inode, STATX_BASIC_STATS);
-	forget_all_cached_acls(inode);
+	distrust(conn, inode);
 	if (out.off >= 0 && (S_ISREG(inode->i_mode) || S_ISLNK(inode->i_mode)))
 		drop_range(inode, out.off, out.len);
 	if (out.off >= 0 && S_ISDIR(inode->i_mode))
@@ -58,8 +69,6 @@ static char *take_name(struct iov_iter *from, u32 len)
 
 	if (len > FBLK_NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
-	if (!len)
-		return ERR_PTR(-EINVAL);
 	name = kmalloc(len + 1, GFP_KERNEL);
 	if (!name)
 		return ERR_PTR(-ENOMEM);
@@ -88,17 +97,14 @@ static int delete_entry(struct dentry *entry)
 		else
 			inode->i_flags |= S_DEAD;
 	}
-	if (!err)
+	if (!err) {
 		dont_mount(entry);
+		clear_nlink(inode);
+	}
 	inode_unlock(inode);
 	if (!err)
 		d_delete(entry);
 	return err;
-}
-
-static bool is_child(const struct dentry *entry, u64 child)
-{
-	return d_really_is_positive(entry) && fblk_nodeid(d_inode(entry)) == child;
 }
 
 /* @child: 0, or the node that the name must stand for and that was removed. */
@@ -117,8 +123,8 @@ static int drop_name(struct inode *parent, const char *name, u64 child, bool onl
 		if (!only_expire)
 			d_invalidate(entry);
 		fblk_entry_stale(entry);
-		if (child)
-			err = is_child(entry, child) ? delete_entry(entry) : -ENOENT;
+		if (child && d_really_is_positive(entry))
+			err = fblk_nodeid(d_inode(entry)) == child ? delete_entry(entry) : -ENOENT;
 		dput(entry);
 	}
 	dput(dir);
