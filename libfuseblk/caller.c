@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -206,6 +207,84 @@ static struct fb_name last_part(const char *path, const struct fb_name *name, bo
 	return last;
 }
 
+/* ---- directories ---------------------------------------------------- */
+
+/* A path after the directory it starts at. */
+struct walk {
+	char start[PATH_MAX];
+	const char *at, *then;
+};
+
+/* The path in argument @arg, which leads from that of the descriptor before it, if there is one. No file is touched. */
+static bool walk_from(struct walk *w, int proc, uint32_t pid, const struct call *call, const struct rename_call *row,
+		      uint8_t arg, const char *path)
+{
+	int fd = row->to - row->from == 2 ? (int)call->args[arg - 1] : AT_FDCWD;
+	char link[40];
+	ssize_t n = 0;
+
+	if (fd == AT_FDCWD)
+		snprintf(link, sizeof(link), "%u/cwd", pid);
+	else
+		snprintf(link, sizeof(link), "%u/fd/%d", pid, fd);
+	if (path[0] != '/')
+		n = readlinkat(proc, link, w->start, sizeof(w->start) - 1);
+	if (n < 0)
+		return false;
+	w->start[n] = '\0';
+	w->at = w->start;
+	w->then = path;
+	return true;
+}
+
+static struct fb_name walk_on(struct walk *w)
+{
+	struct fb_name part;
+
+	do {
+		part = next_part(&w->at);
+		if (!part.len && w->then) {
+			w->at = w->then;
+			w->then = NULL;
+			part = next_part(&w->at);
+		}
+	} while (part.len == 1 && part.bytes[0] == '.');
+	return part;
+}
+
+/* The ways are spelled in any case: on one volume that is one directory, and there is no rename between two. */
+static bool is_equal_way(const struct fb_name *a, const struct fb_name *b)
+{
+	return a->len == b->len && !strncasecmp(a->bytes, b->bytes, a->len);
+}
+
+/* Are all parts but the last the same? Links and ".." on the way count as different. */
+static bool same_directory(struct walk *a, struct walk *b)
+{
+	struct fb_name last_a = walk_on(a), last_b = walk_on(b);
+
+	while (last_a.len && last_b.len) {
+		struct fb_name next_a = walk_on(a), next_b = walk_on(b);
+
+		if (!next_a.len || !next_b.len)
+			return next_a.len == next_b.len;
+		if (!is_equal_way(&last_a, &last_b))
+			return false;
+		last_a = next_a;
+		last_b = next_b;
+	}
+	return false;
+}
+
+static bool in_one_directory(int proc, uint32_t pid, const struct call *call, const struct rename_call *row,
+			     const char *from, const char *to)
+{
+	struct walk a, b;
+
+	return walk_from(&a, proc, pid, call, row, row->from, from) &&
+	       walk_from(&b, proc, pid, call, row, row->to, to) && same_directory(&a, &b);
+}
+
 size_t fb_caller_renames(int proc, uint32_t pid, const struct fb_name *name, bool is_dir,
 			 char *from, size_t size)
 {
@@ -226,6 +305,8 @@ size_t fb_caller_renames(int proc, uint32_t pid, const struct fb_name *name, boo
 	old = last_part(from_path, name, &others);
 	new = last_part(to_path, name, &others);
 	if (!is_equal(&new, name) || is_equal(&old, name) || (is_dir && others) || old.len > size)
+		return 0;
+	if (!in_one_directory(proc, pid, &call, row, from_path, to_path))
 		return 0;
 	memcpy(from, old.bytes, old.len);
 	return old.len;

@@ -16,7 +16,7 @@
  * part is @name: copy the old path's last part to @from (@size bytes), and
  * return its length.  0 otherwise, and whenever that cannot be told for sure:
  * the old name is @name too, @is_dir and another part of either path is @name
- * (it may be on the way), no such thread, no permission, io_uring.  @proc: a
+ * (it may be on the way), the paths are not of one directory by their text, no such thread, no permission, io_uring.  @proc: a
  * descriptor of /proc, or -1.  May wait some milliseconds, and for memory of
  * the caller's; no node lock may be held.
  */

@@ -372,6 +372,24 @@ def exchange():
     need("foo", "x", read("foo"))
 
 
+def over_in_other_directory(): # the same name in another spelling there is not the one that moves
+    os.mkdir("a")
+    os.mkdir("b")
+    for make, drop in (os.mkdir, os.rmdir), (create, os.unlink):
+        make("a/Foo")
+        make("b/foo")
+        stat("b/foo")
+        moved = os.stat("a/Foo").st_ino
+        need("not over", "EEXIST", rename2("a/Foo", "b/FOO", NOREPLACE))
+        os.rename("a/Foo", "b/FOO")
+        need("what is there", [moved, moved], [os.stat("b/foo").st_ino, os.stat("b/FOO").st_ino])
+        need("names", (0, 1), (len(os.listdir("a")), len(os.listdir("b"))))
+        os.rename("b/foo", "a/foo") # by the entry that was replaced
+        need("what went back", moved, os.stat("a/FOO").st_ino)
+        absent("b/foo", "b/FOO", "b/Foo")
+        drop("a/foo")
+
+
 def types():
     os.mkdir("dir")
     create("foo")
@@ -546,7 +564,7 @@ RULES = [negative_then_create, create_by_other_spelling, dots_at_the_end, unlink
          unlink_open, space_is_freed, name_in_use, recreate, chmod_after, directories, directory_in_use, rename_respelled, rename_respelled_open,
          rename_over_respelled, rename_over_respelled_open, rename_to_stored_otherwise, rename_directory_to_stored_otherwise,
          case_only, case_only_cached, case_only_directory, case_only_deep, case_only_by_descriptor, noreplace, exchange,
-         types, mv, storm_unlink, storm_open, storm_rename, storm_over, storm_otherwise, storm_open_files, storm_case_only,
+         over_in_other_directory, types, mv, storm_unlink, storm_open, storm_rename, storm_over, storm_otherwise, storm_open_files, storm_case_only,
          storm_directories, storm_recreate, processes]
 
 

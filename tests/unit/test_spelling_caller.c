@@ -24,7 +24,7 @@ static pid_t stop_in_rename(const char *from, const char *to, unsigned flags)
 
 	pid = fork();
 	if (pid == 0) {
-		char own[2][64];	/* in memory it has touched, as after the kernel has read the paths */
+		char own[2][4096];	/* in memory it has touched, as after the kernel has read the paths */
 
 		snprintf(own[0], sizeof(own[0]), "%s", from);
 		snprintf(own[1], sizeof(own[1]), "%s", to);
@@ -81,11 +81,19 @@ static size_t renames(const char *from, const char *to, unsigned flags, const ch
 static void test_caller(void **state)
 {
 	const struct fb_name n = { "FOO", 3 };
-	char old[256];
+	char old[256], here[4096];
 
 	(void)state;
 	assert_int_equal(renames("foo", "FOO", 0, "FOO", false), 3);
-	assert_int_equal(renames("/mnt/x//foo/", "FOO//", 1, "FOO", true), 3);
+	assert_int_equal(renames("/mnt/x//foo/", "/mnt/./x/FOO//", 1, "FOO", true), 3);
+	assert_int_equal(renames("./foo", "FOO", 0, "FOO", true), 3);
+	assert_non_null(getcwd(here, sizeof(here) - 4));
+	assert_int_equal(renames(strcat(here, "/foo"), "FOO", 0, "FOO", false), 3);
+	assert_int_equal(renames("x/foo", "y/FOO", 0, "FOO", false), 0);	/* two directories */
+	assert_int_equal(renames("foo", "y/FOO", 0, "FOO", true), 0);
+	assert_int_equal(renames("x/y/foo", "X/y/FOO", 0, "FOO", true), 3);
+	assert_int_equal(renames("/nowhere/foo", "FOO", 0, "FOO", false), 0);
+	assert_int_equal(renames("x/foo", "x/../FOO", 0, "FOO", false), 0);
 	assert_int_equal(renames("x/foo", "x/FOO", 2, "FOO", false), 0);	/* EXCHANGE */
 	assert_int_equal(renames("foo", "FOO", 0, "foo", false), 0);	/* the old name */
 	assert_int_equal(renames("foo", "FOO", 0, "Foo", false), 0);	/* another */
