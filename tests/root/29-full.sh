@@ -6,7 +6,8 @@ cat >"$T/filler.py" <<'P'
 import errno, os, random, sys, time
 top, me, kind = sys.argv[1:4]
 random.seed(me)
-until = time.monotonic() + 2.5
+until = time.monotonic() + 2.5      # and until it was full, on a busy machine
+last = until + 45
 top = "%s/%s" % (top, me)
 made, full, kept = [], 0, {}
 def tried(f, *a):
@@ -32,9 +33,9 @@ def symlink(name):
 def drop(name):
     os.unlink(name); kept.pop(name, None); made.remove(name)
 # The directory itself may not fit yet.
-while not os.path.isdir(top) and time.monotonic() < until: tried(os.mkdir, top)
+while not os.path.isdir(top) and time.monotonic() < last: tried(os.mkdir, top)
 n = 0
-while time.monotonic() < until and os.path.isdir(top):
+while time.monotonic() < (until if full else last) and os.path.isdir(top):
     n += 1
     name = "%s/%s" % (top, ("n%d" % n) + ("x" * 200 if kind == "names" else ""))
     if kind == "data":
