@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include "daemon.h"
 #include "run.h"
@@ -166,15 +167,18 @@ void case_connection(unsigned int conn)
 
 /*
  * The kernel counts down at every allocation of this thread and fails the one
- * that makes it zero (CONFIG_FAULT_INJECTION); what is left says whether it did.
+ * that makes it zero (CONFIG_FAULT_INJECTION).  What is left says whether it did,
+ * and is where the next call goes on; calls at the same time count alike.
  */
 static void fail_begin(void)
 {
 	char text[16];
 	int n;
 
+	if (run_shared->left <= 0)
+		return;
 	fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	n = snprintf(text, sizeof(text), "%d", run_shared->nth);
+	n = snprintf(text, sizeof(text), "%d", run_shared->left);
 	if (fail_nth_fd < 0 || pwrite(fail_nth_fd, text, (size_t)n, 0) < 0)
 		run_shared->no_injection = errno;
 }
@@ -199,7 +203,9 @@ void case_fail_nth_end(void)
 
 	if (fail_nth_fd < 0)
 		return;
-	if (pread(fail_nth_fd, text, sizeof(text) - 1, 0) > 0 && text[0] == '0')
+	if (pread(fail_nth_fd, text, sizeof(text) - 1, 0) > 0)
+		run_shared->left = atoi(text);
+	if (run_shared->left <= 0)
 		run_shared->injected = 1;
 	for (int i = 0; pwrite(fail_nth_fd, "0", 1, 0) < 0 && i < 3; i++)
 		if (errno != EFAULT)

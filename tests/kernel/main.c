@@ -143,6 +143,7 @@ static int run(void (*body)(void), int nth, bool quiet)
 
 	memset(run_shared, 0, sizeof(*run_shared));
 	run_shared->nth = nth;
+	run_shared->left = nth;
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0) {

@@ -25,7 +25,8 @@ extern struct run_options run_options;
 
 /* In shared memory; fresh for every run of a case. */
 struct run_shared {
-	int nth;			/* the allocation that fails; 0: none */
+	int nth;			/* the allocation that fails, counted over all calls of the case; 0: none */
+	volatile int left;		/* allocations until then */
 	volatile int injected;		/* it did */
 	volatile int no_injection;	/* errno: this kernel cannot */
 	volatile int timed_out;
