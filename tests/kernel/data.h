@@ -28,7 +28,10 @@ void data_check(const void *buf, size_t len, uint64_t pos, unsigned int seed);
 #define CHECK_ZERO(buf, len) (kd_at(__FILE__, __LINE__), data_check_zero((buf), (len)))
 void data_check_zero(const void *buf, size_t len);
 
-/* From now on READs and WRITEs that are answered unasked use memory of @room bytes: @node's size of them with @seed, then zeros. */
+/*
+ * From now on READs and WRITEs that are answered unasked use memory of @room
+ * bytes: @node's size of them with @seed, then zeros.
+ */
 void data_content(struct kd_node *node, size_t room, unsigned int seed);
 
 /* A READ or WRITE of exactly this range. */

@@ -442,7 +442,7 @@ static void access_time_is_asked_for(void)
 
 /* ---- how long pages are trusted ---------------------------------------------------- */
 
-/* f of two pages is cached; then the daemon says in a GETATTR that it is of @size and @mtime. READs it then takes to read it. */
+/* f of two pages is cached; then a GETATTR says that it is of @size and @mtime. The READs to read it again. */
 static uint32_t reads_after_change(uint64_t flags, uint64_t size, uint64_t mtime)
 {
 	struct kd *kd = kd_new(.flags = flags | FUSE_ASYNC_READ);
