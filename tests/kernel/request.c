@@ -244,6 +244,8 @@ struct kd_req *kd_decode(struct kd *kd, int fd, const void *bytes, size_t len)
 	struct kd_req *r = calloc(1, sizeof(*r));
 	const struct form *form;
 
+	if ((ssize_t)len < 0)		/* what a read said */
+		kd_fail(kd, "a request could not be read: %s", case_value((ssize_t)len));
 	r->kd = kd;
 	r->fd = fd;
 	r->bytes = malloc(len + 1);
