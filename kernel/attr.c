@@ -286,11 +286,10 @@ static void set_unstable(struct inode *inode, bool unstable)
 /* With the size: i_rwsem keeps out writes, invalidate_lock page faults, and nothing dirty is left to be written later. */
 static int change_size_locked(struct inode *inode, const struct iattr *attr)
 {
-	struct address_space *mapping = inode->i_mapping;
 	loff_t old_size = i_size_read(inode);
 	u64 version = fblk_attr_version(fblk_conn_of(inode));
 	struct fuse_attr_out out = {};
-	int err = filemap_write_and_wait_range(mapping, min_t(loff_t, old_size, attr->ia_size), LLONG_MAX);
+	int err = fblk_write_back(inode, min_t(loff_t, old_size, attr->ia_size), LLONG_MAX);
 
 	if (err)
 		return err;

@@ -351,7 +351,7 @@ ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write)
 
 	if (!len || (!write && is_past_end(iocb)))
 		return 0;
-	ret = filemap_write_and_wait_range(inode->i_mapping, iocb->ki_pos, iocb->ki_pos + len - 1);
+	ret = fblk_write_back(inode, iocb->ki_pos, iocb->ki_pos + len - 1);
 	if (ret)
 		return ret;
 	if (write)

@@ -22,13 +22,14 @@
  *	readdir.c	directories
  *	dircache.c	their entries, kept
  *	file.c		open files
- *	read.c write.c	the page cache: filled, written through, written back
+ *	read.c write.c	the page cache: filled, written through
+ *	writeback.c	what mappings made dirty
  *	direct.c	reads and writes past the page cache
  *	range.c		fallocate, lseek, copy_file_range, bmap
  *	xattr.c ioctl.c
  *
- * Locks, outermost first: an inode's i_rwsem and invalidate_lock (VFS), page
- * locks, fblk_inode.lock, fblk_queue.lock.  fblk_mutex (mounts, channels and
+ * Locks, outermost first: an inode's i_rwsem and invalidate_lock (VFS),
+ * fblk_inode.writeback_lock, page locks, fblk_inode.lock, fblk_queue.lock.  fblk_mutex (mounts, channels and
  * the control filesystem) and fblk_conn.sb_lock are taken with none of these
  * held.
  */
@@ -262,8 +263,10 @@ struct fblk_inode {
 	u64 attr_version;		/* of the last change */
 	u8 blkbits;			/* log2 of the I/O size that the daemon prefers */
 	struct list_head writers;	/* fblk_file.writer */
+	unsigned int writing;		/* WRITEs of copies under way: writeback.c */
 	bool size_unstable;		/* a truncate or write is changing i_size */
 	unsigned long flags;		/* FBLK_I_* */
+	struct mutex writeback_lock;	/* one writeback of copies at a time */
 	u64 dir_version;		/* of the names in it; never 0 */
 	struct fblk_dircache *dircache;	/* NULL until it is listed by one who may cache */
 	struct mutex dir_lock;		/* lookups and reads of a directory, for daemons that want one at a time */
@@ -420,11 +423,21 @@ static inline struct fblk_file *fblk_f(const struct file *file)
 	return file->private_data;
 }
 
-/* read.c, write.c, direct.c */
+/* read.c, write.c, writeback.c, direct.c */
 extern const struct address_space_operations fblk_file_aops;
 int fblk_read_folio(struct file *file, struct folio *folio);
 void fblk_readahead(struct readahead_control *rac);
 int fblk_writepages(struct address_space *mapping, struct writeback_control *wbc);
+/* What is dirty from @start to @end is with the daemon. */
+int fblk_write_back(struct inode *inode, loff_t start, loff_t end);
+/* Likewise, and the file learns once of an error. */
+int fblk_write_back_file(struct file *file, loff_t start, loff_t end);
+/*
+ * Around a WRITE of pages: none that is older is on its way, and none can start.
+ * Faults are not allowed in between (munmap takes this under mmap_lock).
+ */
+void fblk_hold_writeback(struct inode *inode);
+void fblk_release_writeback(struct inode *inode);
 ssize_t fblk_cached_write(struct kiocb *iocb, struct iov_iter *from);
 vm_fault_t fblk_page_mkwrite(struct vm_fault *vmf);
 ssize_t fblk_direct_io(struct kiocb *iocb, struct iov_iter *iter, bool write);

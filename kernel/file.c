@@ -171,7 +171,7 @@ static int open_handle(struct inode *inode, struct file *file, bool is_dir)
 /* What other processes left in the page cache is not what the daemon means, unless it says so. */
 static void drop_cache(struct inode *inode)
 {
-	filemap_write_and_wait(inode->i_mapping);
+	fblk_write_back(inode, 0, LLONG_MAX);
 	invalidate_inode_pages2(inode->i_mapping);
 }
 
@@ -182,7 +182,7 @@ static int open_truncating(struct inode *inode, struct file *file)
 
 	inode_lock(inode);
 	filemap_invalidate_lock(inode->i_mapping);
-	err = filemap_write_and_wait(inode->i_mapping);
+	err = fblk_write_back(inode, 0, LLONG_MAX);
 	if (!err)
 		err = open_handle(inode, file, false);
 	if (!err && !fblk_f(file)->unasked)
@@ -267,7 +267,7 @@ static int fblk_flush(struct file *file, fl_owner_t owner)
 		return -EIO;
 	if (fblk_f(file)->open_flags & FOPEN_NOFLUSH)
 		return 0;
-	err = filemap_write_and_wait(inode->i_mapping);
+	err = fblk_write_back(inode, 0, LLONG_MAX);
 	if (!err)
 		err = filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err));
 	return err ? err : call_flush(file, owner);
@@ -292,7 +292,7 @@ static int fblk_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 
 	if (fblk_is_bad(inode))
 		return -EIO;
-	err = file_write_and_wait_range(file, start, end);
+	err = fblk_write_back_file(file, start, end);
 	if (err)
 		return err;
 	inode_lock(inode);
@@ -380,7 +380,7 @@ static ssize_t fblk_write_iter(struct kiocb *iocb, struct iov_iter *from)
 /* Before the file goes away: what is dirty needs its handle. */
 static void fblk_vma_close(struct vm_area_struct *vma)
 {
-	int err = filemap_write_and_wait(vma->vm_file->f_mapping);
+	int err = fblk_write_back(file_inode(vma->vm_file), 0, LLONG_MAX);
 
 	mapping_set_error(vma->vm_file->f_mapping, err);
 }

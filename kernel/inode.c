@@ -37,6 +37,7 @@ struct inode *fblk_alloc_inode(struct super_block *sb)
 	fi->attr_version = 0;
 	fi->blkbits = 0;
 	fi->size_unstable = false;
+	fi->writing = 0;
 	fi->flags = 0;
 	fi->dir_version = 1;
 	fi->dircache = NULL;
@@ -62,6 +63,7 @@ static void init_once(void *object)
 
 	spin_lock_init(&fi->lock);
 	mutex_init(&fi->dir_lock);
+	mutex_init(&fi->writeback_lock);
 	INIT_LIST_HEAD(&fi->writers);
 	inode_init_once(&fi->inode);
 }

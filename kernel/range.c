@@ -32,7 +32,7 @@ static int fallocate_locked(struct file *file, int mode, loff_t offset, loff_t l
 	if (!err)
 		err = file_modified(file);
 	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
-		err = filemap_write_and_wait_range(inode->i_mapping, offset, end - 1);
+		err = fblk_write_back(inode, offset, end - 1);
 	if (!err)
 		err = call_fallocate(file, mode, offset, length);
 	if (err)
@@ -89,7 +89,7 @@ static loff_t seek_hole_or_data(struct file *file, loff_t offset, int whence)
 	loff_t ret;
 
 	/* the daemon knows nothing of what is dirty */
-	ret = filemap_write_and_wait(inode->i_mapping);
+	ret = fblk_write_back(inode, 0, LLONG_MAX);
 	if (!ret)
 		ret = call_lseek(file, offset, whence);
 	if (ret != -ENOSYS)
@@ -150,10 +150,10 @@ static ssize_t call_copy(struct file *in, loff_t pos_in, struct file *out, loff_
 static ssize_t copy_locked(struct file *in, loff_t pos_in, struct file *out, loff_t pos_out, size_t len, unsigned int flags)
 {
 	struct inode *to = file_inode(out);
-	ssize_t ret = filemap_write_and_wait_range(in->f_mapping, pos_in, pos_in + len - 1);
+	ssize_t ret = fblk_write_back(file_inode(in), pos_in, pos_in + len - 1);
 
 	if (!ret)
-		ret = filemap_write_and_wait_range(out->f_mapping, pos_out, pos_out + len - 1);
+		ret = fblk_write_back(to, pos_out, pos_out + len - 1);
 	if (!ret)
 		ret = file_modified(out);
 	if (!ret)

@@ -235,7 +235,7 @@ static void is_cut_at_max_write(void)
 /* A page that is being written is not changed under the daemon's eyes. */
 static void touch_waits_for_its_write(void)
 {
-	struct kd *kd = kd_new();
+	struct kd *kd = kd_new(.type = "fuseblk");
 	struct kd_call *c, *t;
 	struct kd_req *r;
 	uint8_t *map;
@@ -254,6 +254,24 @@ static void touch_waits_for_its_write(void)
 	c = data_call_munmap(kd, map, PAGE);
 	kd_reply_write(data_expect_write(kd, 2, 0, PAGE), PAGE);
 	kd_finish(c, 0);
+}
+
+/* Type fuse may be anybody's: sync(2) has the page written, and waits for nobody. */
+static void sync_does_not_wait(void)
+{
+	struct kd *kd = kd_new();
+	struct kd_call *c;
+	struct kd_req *r;
+	uint8_t *map;
+	int fd;
+
+	fd = mapped_file(kd, PAGE, MAP_SHARED, &map);
+	data_dirty(kd, map, 0);
+	c = kd_sys(kd, SYS_syncfs, fd);
+	r = expect_page(kd);
+	kd_finish(c, 0);
+	kd_reply_write(r, PAGE);
+	kd_finish(data_call_munmap(kd, map, PAGE), 0);
 }
 
 static void write_waits_for_its_page(void)
@@ -372,6 +390,7 @@ static const struct kernel_case cases[] = {
 	CASE("mmap/only-as-far-as-the-file", only_as_far_as_the_file),
 	CASE("mmap/neighbours-go-together", neighbours_go_together),
 	CASE("mmap/is-cut-at-max-write", is_cut_at_max_write),
+	CASE("mmap/sync-does-not-wait", sync_does_not_wait),
 	CASE("mmap/touch-waits-for-its-write", touch_waits_for_its_write),
 	CASE("mmap/write-waits-for-its-page", write_waits_for_its_page),
 	CASE("mmap/write-into-a-dirty-page", write_into_a_dirty_page),
