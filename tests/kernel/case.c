@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include "daemon.h"
 #include "run.h"
@@ -193,6 +194,19 @@ void case_fail_daemon_begin(void)
 {
 	if (kernel_failing() && run_options.fail_daemon)
 		fail_begin();
+}
+
+/*
+ * User-mode Linux does not survive that it cannot map a page of ours while it copies
+ * from or to it. Errors matter not: some cases have memory that is none.
+ */
+void case_fault_in(const void *memory, size_t len, bool write)
+{
+	const uintptr_t page = 4096;
+	uintptr_t start = (uintptr_t)memory & -page, end = ((uintptr_t)memory + len + page - 1) & -page;
+
+	if (kernel_failing() && len)
+		madvise((void *)start, end - start, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
 /* Reading and writing the counter are themselves things that may be made to fail. */

@@ -332,6 +332,8 @@ void case_fail_nth_begin(void);
 /* The same for the daemon's own reads and writes; both end with case_fail_nth_end(). */
 void case_fail_daemon_begin(void);
 void case_fail_nth_end(void);
+/* While allocations are made to fail: have this memory at hand before. */
+void case_fault_in(const void *memory, size_t len, bool write);
 extern const char case_ctl_dir[];
 
 #endif

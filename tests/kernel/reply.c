@@ -13,8 +13,10 @@ int kd_write_raw(int fd, const struct iovec *iov, int count)
 	size_t total = 0;
 	ssize_t n;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		total += iov[i].iov_len;
+		case_fault_in(iov[i].iov_base, iov[i].iov_len, false);
+	}
 	case_fail_daemon_begin();
 	n = writev(fd, iov, count);
 	case_fail_nth_end();

@@ -272,6 +272,7 @@ ssize_t kd_read_raw(struct kd *kd, void *buf, size_t size)
 {
 	ssize_t n;
 
+	case_fault_in(buf, size, true);
 	case_fail_daemon_begin();
 	n = read(kd->fd, buf, size);
 	case_fail_nth_end();
