@@ -293,6 +293,7 @@ int fb_op_destroy(struct fb_request *req)
 			pthread_cond_timedwait(&s->idle, &s->lock, &until);
 	}
 	pthread_mutex_unlock(&s->lock);
+	fb_spelling_halt(s);
 	if (s->closing)
 		s->closing(s->ctx);
 	s->result = fb_volume_close(s->vol);

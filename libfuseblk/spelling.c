@@ -64,7 +64,7 @@ struct fb_spelling {
 	struct queue untold;		/* for the thread to void */
 	struct queue old;		/* void, and marked yet; oldest first */
 	unsigned old_count;
-	bool stop;
+	bool stop, joined;
 };
 
 /* ---- what the kernel is told ----------------------------------------- */
@@ -307,18 +307,26 @@ int fb_spelling_start(struct fb_session *s)
 	return err;
 }
 
-void fb_spelling_stop(struct fb_session *s)
+void fb_spelling_halt(struct fb_session *s)
 {
 	struct fb_spelling *sp = s->spelling;
 
-	if (!sp)
+	if (!sp || sp->joined)
 		return;
 	pthread_mutex_lock(&sp->lock);
 	sp->stop = true;
 	pthread_cond_signal(&sp->wake);
 	pthread_mutex_unlock(&sp->lock);
 	pthread_join(sp->thread, NULL);
-	free_spelling(sp);
+	sp->joined = true;
+}
+
+void fb_spelling_stop(struct fb_session *s)
+{
+	if (!s->spelling)
+		return;
+	fb_spelling_halt(s);
+	free_spelling(s->spelling);
 	s->spelling = NULL;
 }
 

@@ -29,7 +29,9 @@ struct fb_spelling;
 
 /* For a session over a volume that is case_insensitive; on others there is nothing to do. Returns 0, -ENOMEM, -EAGAIN. */
 int fb_spelling_start(struct fb_session *s);
-/* No request is served any more and the channel has ended: joins the thread. */
+/* The volume is about to be closed, and no request uses it any more: joins the thread, which looks at nodes. */
+void fb_spelling_halt(struct fb_session *s);
+/* No request is served any more and the channel has ended. */
 void fb_spelling_stop(struct fb_session *s);
 
 enum fb_stale_kind {

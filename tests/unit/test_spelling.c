@@ -238,6 +238,34 @@ static void test_end_while_voiding(void **state)
 	end_while_voiding(45);
 }
 
+static void close_slowly(struct fuseblk_volume *vol)
+{
+	usleep(LINGER_US + 700000);
+	testfs_fold_driver.ops->close(vol);
+}
+
+/* The thread that sees to old marks looks at no node of a volume that DESTROY closes. */
+static void test_destroyed_while_marked(void **state)
+{
+	struct fuseblk_operations ops = *testfs_fold_driver.ops;
+	struct fuseblk_driver slow = testfs_fold_driver;
+	struct fb_device *memory;
+	char error[256] = "";
+	struct fk *fk = NULL;
+
+	(void)state;
+	ops.close = close_slowly;
+	slow.ops = &ops;
+	testfs_reset();
+	assert_int_equal(fb_device_open_mem(NULL, TESTFS_DEVICE, 512, &memory), 0);
+	assert_int_equal(fk_start(&slow, memory, "threads=2", &fk, error, sizeof(error)), 0);
+	assert_int_equal(fk_init(fk, 45, FK_OFFER_ALL), 0);
+	fk_as_thread(fk, NOBODY);
+	rig_file(fk, "foo");
+	assert_int_equal(fk_unlink(fk, ROOT, "FOO"), 0);
+	assert_int_equal(fk_stop(fk), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +282,7 @@ int main(void)
 		TEST(test_number_reused),
 		TEST(test_by_descriptor),
 		cmocka_unit_test(test_end_while_voiding),
+		cmocka_unit_test(test_destroyed_while_marked),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
