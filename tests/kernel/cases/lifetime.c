@@ -94,6 +94,7 @@ static void lazy_with_a_working_directory(void)
 	kd_as_process(kd);
 	c = kd_call(kd, stat_in_cwd, &(struct cwd){ kd->mnt, at[1], go[0] });
 	kd_reply_error(kd_expect(kd, FUSE_ACCESS, 1), 0);
+	CHECK_EQ(poll(&(struct pollfd){ .fd = at[0], .events = POLLIN }, 1, kernel_ms(KD_WAIT_MS)), 1);
 	CHECK_EQ(read(at[0], &byte, 1), 1);
 	CHECK_EQ(umount2(kd->mnt, MNT_DETACH), 0);
 	kd_no_request(kd, 20);
