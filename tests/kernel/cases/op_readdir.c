@@ -357,6 +357,7 @@ static void last_entry_without_padding(void)
 	kd_dirent(&d, "second", 3, DT_REG, 2);
 	kd_reply(expect(kd, 0), d.bytes, d.len - 1);
 	len = kd_wait(c);
+	CHECK(nth(len, 0) != NULL);
 	CHECK_STR(nth(len, 0)->name, "first");
 	CHECK(nth(len, 1) == NULL);
 }
