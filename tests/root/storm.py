@@ -23,16 +23,6 @@ FAT = 'STORM_FAT' in os.environ
 def key(path): return path.lower() if FAT else path
 
 
-def patiently(call, *args):
-    """On FAT a directory that is named in another spelling while others rename can give ESTALE for a moment (docs/differences.md)."""
-    for _ in range(50 if FAT else 0):
-        try: return call(*args)
-        except OSError as e:
-            if e.errno != errno.ESTALE: raise
-        time.sleep(0.002)
-    return call(*args)
-
-
 def rename(a, b, flags=0):
     if libc.renameat2(-100, os.fsencode(a), -100, os.fsencode(b), flags):
         e = ctypes.get_errno()
@@ -94,17 +84,17 @@ class Worker:
             if a not in own:
                 own[a] = self.create(sa)
             elif op < 2:
-                patiently(self.remove, sa, own[a][0])
+                self.remove(sa, own[a][0])
                 del own[a]
             elif op == 2 and own[a][0] == 'file' and b not in own and not FAT:
                 os.link(a, b)
                 own[b] = own[a]
             elif op < 5 and (b not in own or own[a][0] == own[b][0]):
-                patiently(rename, sa, sb)
+                rename(sa, sb)
                 if a != b and (FAT or not (b in own and own[a] == own[b])):  # two names of one inode: rename does nothing
                     own[b] = own.pop(a)
             elif op < 7 and b in own:
-                patiently(rename, sa, sb, EXCHANGE)
+                rename(sa, sb, EXCHANGE)
                 own[a], own[b] = own[b], own[a]
             else:
                 self.look(a, sa)
@@ -113,7 +103,7 @@ class Worker:
 
     def look(self, path, spelled):
         kind, what = self.own[path]
-        found = patiently(read, spelled) if kind == 'file' else patiently(os.stat, spelled).st_ino
+        found = read(spelled) if kind == 'file' else os.stat(spelled).st_ino
         if found != what: self.bad.append('%s is %r, not %r' % (path, found, what))
 
     def listing(self):
