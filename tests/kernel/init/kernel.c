@@ -188,19 +188,22 @@ static void show_process(const char *pid)
 		closedir(dir);
 }
 
-/* Kernel threads have no memory and so no maps. */
+/* Children of kthreadd.  (That they have no memory they share with processes whose first thread has ended.) */
 static bool is_kernel_thread(const char *pid)
 {
-	char path[64], byte;
+	char path[64], text[256] = "";
+	int fd, parent = 0;
+	const char *end;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/maps", pid);
-
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool none = fd < 0 || read(fd, &byte, 1) != 1;
-
-	if (fd >= 0)
-		close(fd);
-	return none;
+	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	end = strrchr(text, ')');
+	return !end || sscanf(end, ") %*c %d", &parent) != 1 || parent == 2 || strcmp(pid, "2") == 0;
 }
 
 void kernel_show_tasks(void)
