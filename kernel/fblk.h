@@ -396,6 +396,7 @@ struct fblk_file {
 	bool unasked;			/* the daemon does not want to hear of open and close */
 	struct list_head writer;	/* fblk_inode.writers, or empty */
 	struct mutex readdir_lock;	/* what follows, and the reading itself */
+	unsigned int reply_size;	/* bytes to ask the daemon for next */
 	loff_t cache_pos, cache_off;	/* the directory's offset after what dircache.c gave last, and where the next record is */
 	u64 cache_list;			/* in which of its lists */
 	struct fblk_req release;	/* made at open, so that close cannot fail */

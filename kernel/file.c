@@ -34,6 +34,7 @@ struct fblk_file *fblk_file_new(struct fblk_conn *conn, bool is_dir)
 	refcount_set(&ff->refs, 1);
 	ff->conn = conn;
 	ff->is_dir = is_dir;
+	ff->reply_size = PAGE_SIZE;
 	INIT_LIST_HEAD(&ff->writer);
 	mutex_init(&ff->readdir_lock);
 	ff->release.end = release_ended;

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include "fblk.h"
 
-#define REPLY_SIZE (32u << 10)		/* what getdents() of the C library asks for */
+#define REPLY_SIZE_MAX (32u << 10)	/* what getdents() of the C library asks for */
 
 /* ---- what READDIRPLUS brings ---------------------------------------------------------------- */
 
@@ -115,6 +115,12 @@ static void take_lookup(struct file *file, const struct fblk_dirent *d, u64 vers
 
 /* ---- a reply ----------------------------------------------------------------------------------- */
 
+/* A caller with a small buffer is not to have the daemon list for nothing again and again. */
+static void adapt_size(struct fblk_file *ff, bool all_handed_out)
+{
+	ff->reply_size = all_handed_out ? min(2 * ff->reply_size, REPLY_SIZE_MAX) : PAGE_SIZE;
+}
+
 /* Hand out a reply's entries until the caller has no room; the lookups of the rest are taken over all the same. */
 static int emit_reply(struct file *file, struct dir_context *ctx, const void *reply, size_t len, bool plus, u64 version)
 {
@@ -133,6 +139,7 @@ static int emit_reply(struct file *file, struct dir_context *ctx, const void *re
 		}
 		take_lookup(file, &d, version);
 	}
+	adapt_size(fblk_f(file), room);
 	return ret;
 }
 
@@ -165,7 +172,7 @@ static int read_some(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
 	struct fblk_conn *conn = fblk_conn_of(dir);
-	size_t size = min_t(size_t, REPLY_SIZE, fblk_io_max(conn, false));
+	size_t size = min_t(size_t, fblk_f(file)->reply_size, fblk_io_max(conn, false));
 	bool plus = wants_plus(dir, ctx);
 	u64 version = fblk_attr_version(conn);
 	void *reply = kmalloc(size, GFP_KERNEL);
