@@ -6,11 +6,13 @@
  * aborted; so it is touched only while the ticket is pinned, and nothing that
  * can wait for somebody else happens then: copies are made with page faults
  * off, and where the daemon's buffer is not there the ticket is unpinned while
- * it is brought in.  (The buffer may be a file of the very mount.)
+ * a few bytes are copied with page faults.  (The buffer may be a file of the very mount.)
  */
-#include <linux/pagemap.h>
+#include <linux/highmem.h>
 #include <linux/uaccess.h>
 #include "fblk.h"
+
+#define SLOW_BYTES 256
 
 struct copy {
 	struct fblk_req *req;
@@ -18,58 +20,58 @@ struct copy {
 	bool to_daemon;
 };
 
-/* Bring in the daemon's buffer where a copy stopped.  Returns 0, -EFAULT, or -ECONNABORTED: the request is gone. */
-static int bring_in(struct copy *c, size_t len)
+/*
+ * A few bytes by way of the stack, with page faults and the ticket unpinned
+ * meanwhile; the page is there after it.  Returns their number, -EFAULT, or
+ * -ECONNABORTED: the request is gone.
+ */
+static ssize_t copy_slowly(struct copy *c, void *data, size_t len)
 {
 	struct fblk_queue *q = &c->req->conn->queue;
 	struct fblk_ticket *t = &c->req->ticket;
-	size_t part = min_t(size_t, len, PAGE_SIZE), missing;
+	u8 bounce[SLOW_BYTES];
+	size_t n;
 
+	len = min(len, sizeof(bounce));
 	if (!user_backed_iter(c->iter) || !iov_iter_count(c->iter))
 		return -EFAULT;
+	if (c->to_daemon)
+		memcpy(bounce, data, len);
 	if (!fblk_queue_pause(q, t))
 		return -ECONNABORTED;
-	missing = c->to_daemon ? fault_in_iov_iter_writeable(c->iter, part) : fault_in_iov_iter_readable(c->iter, part);
+	n = c->to_daemon ? copy_to_iter(bounce, len, c->iter) : copy_from_iter(bounce, len, c->iter);
 	if (!fblk_queue_resume(q, t))
 		return -ECONNABORTED;
-	return missing == part ? -EFAULT : 0;
+	if (!c->to_daemon)
+		memcpy(data, bounce, n);
+	return n ? (ssize_t)n : -EFAULT;
 }
 
 static int copy_bytes(struct copy *c, void *data, size_t len)
 {
 	while (len) {
-		size_t n;
-		int err;
+		ssize_t n;
 
 		pagefault_disable();
 		n = c->to_daemon ? copy_to_iter(data, len, c->iter) : copy_from_iter(data, len, c->iter);
 		pagefault_enable();
+		if (!n)
+			n = copy_slowly(c, data, len);
+		if (n < 0)
+			return n;
 		data += n;
 		len -= n;
-		err = len ? bring_in(c, len) : 0;
-		if (err)
-			return err;
 	}
 	return 0;
 }
 
 static int copy_part(struct copy *c, struct page *page, size_t offset, size_t len)
 {
-	while (len) {
-		size_t n;
-		int err;
+	void *at = kmap_local_page(page);
+	int err = copy_bytes(c, at + offset, len);
 
-		pagefault_disable();
-		n = c->to_daemon ? copy_page_to_iter(page, offset, len, c->iter)
-				 : copy_page_from_iter(page, offset, len, c->iter);
-		pagefault_enable();
-		offset += n;
-		len -= n;
-		err = len ? bring_in(c, len) : 0;
-		if (err)
-			return err;
-	}
-	return 0;
+	kunmap_local(at);
+	return err;
 }
 
 static int copy_data(struct copy *c, size_t len)

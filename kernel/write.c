@@ -5,6 +5,7 @@
  * answered.  What shared mappings make dirty is for writeback.c.
  */
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "fblk.h"
 
@@ -121,6 +122,8 @@ static ssize_t write_some(struct kiocb *iocb, struct batch *b, struct iov_iter *
 		/* with pages locked it could not be */
 		if (fault_in_iov_iter_readable(from, min_t(size_t, PAGE_SIZE, iov_iter_count(from))))
 			return -EFAULT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		written = write_batch(iocb, b, from);
 	} while (!written);
 	if (written < 0)
