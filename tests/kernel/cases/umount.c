@@ -220,6 +220,9 @@ static void force_ends_what_waits(void)
 	waiting = kd_call_statfs(kd, "", (uint8_t[512]){ 0 });
 	kd_check_blocked(waiting);
 	u = call_umount(kd, MNT_FORCE);
+	/* Looking for requests now would take the one that waits before it is ended. */
+	for (int ms = 0; !kd_is_done(u) && ms < kernel_ms(2000); ms += 5)
+		usleep(5000);
 	kd_finish(read_already, -ECONNABORTED);
 	kd_finish(waiting, -ECONNABORTED);
 	CHECK_EQ(kd_try_reply(r, -ENOENT, NULL, 0), -ENOENT);
